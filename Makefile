@@ -1,0 +1,46 @@
+# Martlet: an MTProto proxy. `make` explains itself.
+SHELL := /bin/bash
+SWIFT ?= swift
+CONFIGURATION ?= release
+ARGS ?=
+ROUNDS ?= 3
+TEST_FILTER ?=
+# A crashing test shall end, not wait for a debugger.
+export SWIFT_BACKTRACE = enable=yes,interactive=no,color=no
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test e2e format lint check bench clean
+
+help: ## This list
+	@echo "Martlet, an MTProto proxy. Targets:"
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Start with: make run        (options: make run ARGS='--port 2443')"
+
+build: ## Build the program (release): .build/release/martlet
+	$(SWIFT) build -c $(CONFIGURATION) --product martlet
+
+run: build ## Build and start the local bridge on 127.0.0.1:1443
+	@exec .build/$(CONFIGURATION)/martlet run $(ARGS)
+
+test: ## Everything: installs what the tests need, then runs them all
+	@scripts/install-test-tools.sh
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build $(if $(TEST_FILTER),--filter $(TEST_FILTER))
+
+e2e: ## Only the end-to-end tests, over real sockets
+	@$(MAKE) test TEST_FILTER=EndToEndTests
+
+format: ## Format all Swift sources in place
+	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
+
+lint: ## Formatting, style and the shape of files and functions
+	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests
+	@scripts/check-shape.sh
+
+check: lint test ## What a change has to pass: lint and all tests
+
+bench: build ## Speed and memory against a minimal C relay (needs a C compiler, libssl-dev, root for port 443)
+	@scripts/bench.sh $(ROUNDS) $(ARGS)
+
+clean: ## Remove what was built
+	rm -rf .build bench/bin

@@ -1,0 +1,104 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
+let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+let package = Package(
+    name: "martlet",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "martlet", targets: ["martlet"]),
+        .library(name: "MTProtoWire", targets: ["MTProtoWire"]),
+        .library(name: "ProxyEngine", targets: ["ProxyEngine"]),
+    ],
+    dependencies: [
+        // Event loops, channels and HTTP/1: every byte of the data path moves through it.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        // TLS towards Telegram's web endpoint and Cloudflare, with certificate verification.
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        // SHA-256, HMAC and X25519 for obfuscated2 and FakeTLS.
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        // The command line: subcommands, help texts, completions.
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        // The logging front that other Swift programs can embed and redirect.
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        // Counters and gauges, independent of the system that shows them.
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        // Signals, start order and graceful shutdown.
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // The configuration file's format, parsed to the TOML 1.0 specification.
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
+    ],
+    targets: [
+        .target(name: "CKeystream"),
+        .target(name: "MTProtoWire", dependencies: ["CKeystream", nioCore, crypto], swiftSettings: settings),
+        .target(name: "ProxyPolicy", dependencies: ["MTProtoWire", nioCore], swiftSettings: settings),
+        .target(
+            name: "ProxyEngine",
+            dependencies: [
+                "MTProtoWire", "ProxyPolicy", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, logging, metrics,
+                coreMetrics, lifecycle,
+            ],
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "martlet",
+            dependencies: [
+                "MTProtoWire", "ProxyPolicy", "ProxyEngine", logging, lifecycle,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ProxyTestKit",
+            dependencies: [
+                "MTProtoWire", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, crypto,
+                .product(name: "NIOWebSocket", package: "swift-nio"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "MTProtoWireTests",
+            dependencies: ["MTProtoWire", "ProxyTestKit", nioCore, crypto],
+            resources: [.copy("Vectors")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ProxyPolicyTests",
+            dependencies: ["ProxyPolicy", "MTProtoWire", "ProxyTestKit", nioCore],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ProxyEngineTests",
+            dependencies: ["ProxyEngine", "ProxyTestKit", nioCore, .product(name: "NIOEmbedded", package: "swift-nio")],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["ProxyEngine", "ProxyPolicy", "MTProtoWire", "ProxyTestKit", nioCore, nioPosix, nioSSL, logging, metrics],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: ["martlet", "MTProtoWire", "ProxyPolicy", "ProxyTestKit"],
+            swiftSettings: settings
+        ),
+    ]
+)

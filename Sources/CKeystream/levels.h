@@ -1,0 +1,42 @@
+// What an implementation of AES-256-CTR provides, and which ones there are. Private to this target.
+#ifndef CKEYSTREAM_LEVELS_H
+#define CKEYSTREAM_LEVELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CK_BLOCK = 16, CK_ROUNDS = 14, CK_ROUND_KEY_BYTES = (CK_ROUNDS + 1) * CK_BLOCK };
+
+/// Whole counter blocks in a row. The caller sees to it that `low` does not overflow within the blocks it asks
+/// for, so that levels need no carry into `high`.
+typedef struct ck_run {
+    /// 240 bytes, in the byte order of FIPS 197; any alignment.
+    const uint8_t *keys;
+    uint64_t high;
+    uint64_t low;
+} ck_run;
+
+typedef struct ck_level {
+    const char *name;
+    /// Whether processor and operating system provide the instructions.
+    bool (*available)(void);
+    /// 32 bytes of key to 240 bytes of round keys.
+    void (*expand_key)(uint8_t *keys, const uint8_t *key);
+    /// dst = src ^ keystream, `count` blocks. `dst` equals `src` or is disjoint from it.
+    void (*blocks)(const ck_run *run, uint8_t *dst, const uint8_t *src, size_t count);
+    /// dst = src ^ both keystreams ^ the mask's four bytes (little-endian) repeated, `count` blocks.
+    void (*blocks2)(const ck_run *first, const ck_run *second, uint32_t mask, uint8_t *dst, const uint8_t *src,
+                    size_t count);
+} ck_level;
+
+#if defined(__x86_64__)
+extern const ck_level ck_level_avx512_vaes;
+extern const ck_level ck_level_avx2_vaes;
+extern const ck_level ck_level_aes_ni;
+#elif defined(__aarch64__)
+extern const ck_level ck_level_armv8;
+#endif
+extern const ck_level ck_level_portable;
+
+#endif

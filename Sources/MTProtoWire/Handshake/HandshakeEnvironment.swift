@@ -1,0 +1,18 @@
+/// What a handshake needs from outside: the clock, randomness, and the memory that all connections share.
+package protocol HandshakeEnvironment {
+    /// Unix time in seconds.
+    var unixTime: UInt32 { get }
+    /// When this process began to accept, Unix time in seconds.
+    var startTime: UInt32 { get }
+
+    /// Whether the random of a proven ClientHello was seen before; remembers it if not.
+    ///
+    /// - Parameter timestamp: the client's clock in the hello; it need not be remembered beyond the window around that.
+    mutating func isReplayedHello(_ random: Block32, timestamp: UInt32) -> Bool
+
+    /// Whether the replay key of a proven obfuscated2 header was seen before; remembers it if not.
+    mutating func isReplayedHeader(_ key: Block16) -> Bool
+
+    /// Fills `bytes` from a cryptographic generator.
+    mutating func fillRandom(_ bytes: UnsafeMutableRawBufferPointer)
+}

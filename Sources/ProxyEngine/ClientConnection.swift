@@ -1,0 +1,495 @@
+import MTProtoWire
+package import NIOCore
+import ProxyPolicy
+
+/// The path of one client, from accept to the last byte; the file reads in the order in which things happen.
+///
+///     accept → (PROXY header) → handshake → route → relay → end
+///                                   ↘ stranger → mask host, redirect or silence
+///
+/// It is the only handler of the client's channel. Everything happens on the channel's event loop.
+package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unchecked Sendable {
+    // Unchecked: confined to the event loop of its context.
+    package typealias InboundIn = ByteBuffer
+
+    private enum Phase {
+        case proxyHeader
+        case handshake
+        case connecting(RouteRunner)
+        case relaying(Relay)
+        case masked(MaskPipe)
+        /// Reads and forgets until the deadline: the answer that all strangers get where there is no mask host.
+        case silent
+        /// The client's last bytes are on their way.
+        case closing
+        case ended
+    }
+
+    /// How long the rest of a session may take once one side has said that it is done.
+    private static let closingMilliseconds: Int64 = 30_000
+
+    let number: UInt64
+    private let loop: LoopContext
+    private var shared: EngineState { loop.shared }
+    private var channel: (any Channel)?
+    private var address = IPAddress(v4: 0)
+    private var phase = Phase.ended
+    private var handshake: ClientHandshake?
+    private var greeting: ClientGreeting?
+    private var records = TLSRecordReader()
+    private var early = ByteBuffer()
+    private var dataCenter = DataCenter(id: 2)
+    private var route: Route?
+    private var triedRoutes: Set<Route> = []
+    private var began: Int64 = 0
+    private var lastActivity: Int64 = 0
+    private var bytesUp = 0
+    private var bytesDown = 0
+    private var countedUp = 0
+    private var countedDown = 0
+    private var ticket: AdmissionLimits.Ticket?
+    private var clientHasEnded = false
+    private var upstreamHasEnded = false
+    private let deadline = Deadline()
+    private let answerDeadline = Deadline()
+
+    package init(loop: LoopContext) {
+        self.loop = loop
+        number = loop.shared.nextConnectionNumber()
+    }
+
+    // MARK: Accept
+
+    package func channelActive(context: ChannelHandlerContext) {
+        channel = context.channel
+        began = DeadlineWheel.now()
+        lastActivity = began
+        if let peer = IPAddress(context.channel.remoteAddress) { address = peer }
+        let listen = shared.configuration.listen
+        let expectsHeader = listen.proxyProtocol && listen.trustedSources.contains { $0.contains(address) }
+        // A header will say who it is; until then it counts for nobody.
+        guard admit(expectsHeader ? nil : address) else { return context.close(promise: nil) }
+        loop.connections[number] = self
+        shared.connectionBegan()
+        loop.wheel.arm(deadline, for: self, after: shared.configuration.handshake.timeoutMilliseconds)
+        handshake = ClientHandshake(rules: shared.rules)
+        phase = expectsHeader ? .proxyHeader : .handshake
+    }
+
+    private func admit(_ address: IPAddress?) -> Bool {
+        do throws(AdmissionLimits.Refusal) {
+            ticket = try shared.admission.withLock { (limits) throws(AdmissionLimits.Refusal) in
+                try limits.admit(address)
+            }
+            return true
+        } catch {
+            shared.metrics.refused(error)
+            return false
+        }
+    }
+
+    private func identify(as address: IPAddress) -> Bool {
+        guard var ticket else { return false }
+        do throws(AdmissionLimits.Refusal) {
+            try shared.admission.withLock { (limits) throws(AdmissionLimits.Refusal) in
+                try limits.identify(&ticket, as: address)
+            }
+            self.ticket = ticket
+            self.address = address
+            return true
+        } catch {
+            shared.metrics.refused(error)
+            return false
+        }
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = unwrapInboundIn(data)
+        switch phase {
+        case .relaying(let relay): relayUp(&buffer, relay)
+        case .handshake: shakeHands(&buffer)
+        case .connecting: keepEarly(&buffer)
+        case .proxyHeader: readProxyHeader(&buffer)
+        case .masked(let pipe): pipe.up(buffer)
+        case .silent, .closing, .ended: break
+        }
+        loop.receive.giveBack(buffer)
+    }
+
+    private func readProxyHeader(_ buffer: inout ByteBuffer) {
+        early.writeBuffer(&buffer)
+        switch ProxyProtocolHeader.parse(early) {
+        case .needMore:
+            return
+        case .header(let source, let length):
+            if case .address(let host, _) = source, let client = IPAddress(host), !identify(as: client) {
+                return finish(.refused)
+            }
+            early.moveReaderIndex(forwardBy: length)
+            var rest = ByteBuffer()
+            swap(&rest, &early)
+            phase = .handshake
+            if rest.readableBytes > 0 { shakeHands(&rest) }
+        case .invalid:
+            meetStranger(.badProxyHeader)
+        }
+    }
+
+    // MARK: Handshake
+
+    private func shakeHands(_ buffer: inout ByteBuffer) {
+        var environment = LoopHandshakeEnvironment(loop)
+        while true {
+            switch handshake?.receive(&buffer, environment: &environment) {
+            case .needMore, nil:
+                return
+            case .reply(let hello):
+                write(hello)
+            case .stranger(let reason):
+                return meetStranger(reason)
+            case .accepted(let greeting):
+                return welcome(greeting)
+            }
+        }
+    }
+
+    private func meetStranger(_ reason: StrangerReason) {
+        shared.metrics.stranger(reason)
+        shared.events.stranger(number, reason, address)
+        // A broken header of a trusted forwarder is nothing that a mask host should see.
+        let prefix = handshake?.bytesRead ?? ByteBuffer()
+        let isPastMasking = handshake?.hasReplied ?? false || reason == .badProxyHeader
+        handshake = nil
+        early = ByteBuffer()
+        switch shared.maskPolicy.decide(for: reason, hasReplied: isPastMasking) {
+        case .pipe(let target):
+            guard let channel, !shared.isOwnMaskConnection(channel.remoteAddress) else { return phase = .silent }
+            deadline.cancel()
+            endHalfOpen()
+            let pipe = MaskPipe(client: channel, target: target, loop: loop)
+            phase = .masked(pipe)
+            pipe.start(prefix: prefix)
+        case .redirect(let host):
+            phase = .closing
+            write(HTTPRedirect.answer(toHost: host))
+            channel?.closeOutputAfterFlush(loop.eventLoop)
+        case .silence:
+            phase = .silent
+        }
+    }
+
+    // MARK: Route
+
+    private func welcome(_ greeting: ClientGreeting) {
+        handshake = nil
+        endHalfOpen()
+        deadline.cancel()
+        records = greeting.records
+        early = greeting.earlyBytes
+        self.greeting = greeting
+        loop.serving += 1
+        dataCenter = shared.routes.withLock { $0.resolve(wire: greeting.header.dataCenterWire) }
+        self.greeting?.earlyBytes = ByteBuffer()
+        findRoute()
+    }
+
+    private func findRoute() {
+        let runner = RouteRunner(loop: loop, dataCenter: dataCenter, excluding: triedRoutes, since: began) {
+            [weak self] result in self?.routeFound(result)
+        }
+        phase = .connecting(runner)
+        runner.start()
+    }
+
+    private func keepEarly(_ buffer: inout ByteBuffer) {
+        do throws(WireError) {
+            if greeting?.usesFakeTLS == true {
+                try records.unwrap(&buffer, into: &early)
+            } else {
+                early.writeBuffer(&buffer)
+            }
+        } catch {
+            return finish(.clientProtocol)
+        }
+        if early.readableBytes > Relay.earlyBytes { pauseReading() }
+    }
+
+    private func routeFound(_ result: RouteRunner.Result) {
+        guard case .connecting = phase, let greeting else { return }
+        switch result {
+        case .upstream(let upstream):
+            let relay = Relay(client: self, upstream: upstream, greeting: greeting, dataCenter: dataCenter)
+            route = upstream.route
+            triedRoutes.insert(upstream.route)
+            phase = .relaying(relay)
+            shared.metrics.sessionBegan(upstream.route.kind)
+            let bytes = early
+            early = ByteBuffer()
+            if bytes.readableBytes > Relay.earlyBytes { resumeReading() }
+            lastActivity = DeadlineWheel.now()
+            loop.wheel.arm(deadline, for: self, after: shared.configuration.relay.idleTimeoutMilliseconds)
+            relay.start(early: bytes)
+            if bytes.readableBytes > 0 { awaitAnswer() }
+            if clientHasEnded { relay.clientEnded() }
+        case .none(let failures):
+            shared.metrics.noRoute.add()
+            shared.events.noRoute(number, dataCenter, failures)
+            finish(.noRoute)
+        }
+    }
+
+    // MARK: Relay
+
+    private func relayUp(_ buffer: inout ByteBuffer, _ relay: Relay) {
+        lastActivity = DeadlineWheel.now()
+        relay.beginUp(bytes: buffer.readableBytes)
+        if greeting?.usesFakeTLS == true {
+            buffer.withUnsafeReadableBytes { bytes in
+                var rest = bytes
+                do throws(WireError) {
+                    while rest.count > 0 {
+                        let step = try records.next(rest)
+                        if case .payload(let range) = step { relay.up(UnsafeRawBufferPointer(rebasing: rest[range])) }
+                        rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(step.consumed))
+                    }
+                } catch {
+                    finish(.clientProtocol)
+                }
+            }
+        } else {
+            buffer.withUnsafeReadableBytes { relay.up($0) }
+        }
+        relay.endUp()
+        if !relay.hasAnswer, !answerDeadline.isArmed { awaitAnswer() }
+    }
+
+    private func awaitAnswer() {
+        loop.wheel.arm(answerDeadline, for: self, after: shared.configuration.connect.firstByteTimeoutMilliseconds)
+    }
+
+    /// The upstream's first packet is an ordinary one: the route is proven.
+    func relayAnswered() {
+        answerDeadline.cancel()
+        triedRoutes = []
+        guard let route else { return }
+        shared.routes.withLock { $0.succeeded(route, for: dataCenter, now: lastActivity) }
+        shared.events.routeWorks(route, dataCenter)
+    }
+
+    /// Bytes for the client; false says that it has enough for now.
+    @discardableResult
+    func write(_ buffer: ByteBuffer) -> Bool {
+        guard let channel else { return true }
+        lastActivity = DeadlineWheel.now()
+        channel.writeAndFlush(buffer, promise: nil)
+        return channel.isWritable
+    }
+
+    func pauseReading() { channel?.setReading(false) }
+    func resumeReading() { channel?.setReading(true) }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        switch phase {
+        case .relaying(let relay): relay.clientWritabilityChanged(isWritable: context.channel.isWritable)
+        case .masked(let pipe): pipe.clientWritabilityChanged()
+        default: break
+        }
+    }
+
+    /// The route let the session down. As long as the upstream has said nothing, another one may take its place.
+    func relayFailed(_ failure: RouteFailure) {
+        guard case .relaying(let relay) = phase else { return }
+        // An upstream that closes before the client has said anything lets nobody down.
+        if let route, !relay.hasAnswer, relay.bytesUp > 0 || failure != .closedEarly { report(failure, of: route) }
+        guard !relay.hasAnswer, let early = relay.early, !isOverBudget, !clientHasEnded else {
+            return finish(failure == .reset ? .upstreamReset : .upstreamFailed, flushing: true)
+        }
+        answerDeadline.cancel()
+        deadline.cancel()
+        relay.upstream.close()
+        self.early = early
+        shared.metrics.retries.add()
+        findRoute()
+    }
+
+    private func report(_ failure: RouteFailure, of route: Route) {
+        let now = DeadlineWheel.now()
+        let cooldown = shared.routes.withLock { $0.failed(route, for: dataCenter, because: failure, now: now) }
+        shared.metrics.failed(route.kind)
+        shared.events.routeFailed(route, dataCenter, failure, cooldown: cooldown)
+    }
+
+    private var isOverBudget: Bool {
+        DeadlineWheel.now() - began > shared.configuration.connect.budgetMilliseconds
+    }
+
+    // MARK: End
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .inputClosed? = event as? ChannelEvent else { return }
+        clientHasEnded = true
+        switch phase {
+        case .relaying(let relay):
+            if upstreamHasEnded { return finish(.clientClosed, flushing: true) }
+            relay.clientEnded()
+            answerDeadline.cancel()
+            loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
+        case .masked(let pipe): pipe.clientEnded()
+        case .connecting where early.readableBytes > 0: break
+        case .handshake:
+            // Half of a connection is enough for a mask host's answer.
+            meetStranger(.closed)
+            if case .masked(let pipe) = phase { pipe.clientEnded() } else { finish(.clientClosed) }
+        case .proxyHeader, .connecting, .silent, .closing, .ended: finish(.clientClosed)
+        }
+    }
+
+    func upstreamEnded() {
+        guard case .relaying(let relay) = phase, !upstreamHasEnded else { return }
+        guard relay.hasAnswer else { return relayFailed(.closedEarly) }
+        upstreamHasEnded = true
+        if clientHasEnded || relay.upstream.isWebSocket { return finish(.upstreamClosed, flushing: true) }
+        channel?.closeOutputAfterFlush(loop.eventLoop)
+        loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
+    }
+
+    func upstreamClosed() {
+        guard case .relaying(let relay) = phase else { return }
+        guard relay.hasAnswer else { return relayFailed(.closedEarly) }
+        finish(.upstreamClosed, flushing: true)
+    }
+
+    func relayEnded(_ reason: CloseReason) { finish(reason) }
+
+    package func deadlineReached(_ deadline: Deadline) {
+        if deadline === answerDeadline { return answerOverdue() }
+        switch phase {
+        case .proxyHeader, .handshake:
+            meetStranger(.timeout)
+            if case .silent = phase { finish(.handshakeTimeout) }
+        case .silent, .closing:
+            finish(.handshakeTimeout)
+        case .relaying:
+            let idle = DeadlineWheel.now() - lastActivity
+            let limit = clientHasEnded || upstreamHasEnded
+                ? Self.closingMilliseconds : shared.configuration.relay.idleTimeoutMilliseconds
+            if idle >= limit {
+                finish(clientHasEnded ? .clientClosed : upstreamHasEnded ? .upstreamClosed : .idle)
+            } else {
+                loop.wheel.arm(deadline, for: self, after: limit - idle)
+            }
+        case .ended:
+            // What was left for a client that does not read.
+            channel?.close(promise: nil)
+        case .connecting, .masked:
+            break
+        }
+    }
+
+    /// The client has spoken and the data center is silent: another route may do better. Where there is none, the
+    /// session goes on waiting; the route is marked all the same.
+    private func answerOverdue() {
+        guard case .relaying(let relay) = phase, !relay.hasAnswer, let route else { return }
+        let hasAlternative = shared.routes.withLock {
+            $0.plan(for: dataCenter, now: DeadlineWheel.now(), shuffle: &loop.random).tries.contains { !triedRoutes.contains($0) }
+        }
+        if hasAlternative, relay.early != nil, !isOverBudget {
+            relayFailed(.silent)
+        } else {
+            report(.silent, of: route)
+        }
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .masked(let pipe) = phase { return pipe.clientFailed(error) }
+        finish(RouteFailure(classifying: error) == .reset ? .clientReset : .clientFailed)
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        if case .masked(let pipe) = phase { pipe.clientClosed() }
+        finish(.clientClosed)
+        deadline.cancel()
+        channel = nil
+        giveTicketBack()
+        if loop.connections.removeValue(forKey: number) != nil { shared.connectionEnded() }
+    }
+
+    /// The server stops: sessions end in good order.
+    func drain() { finish(.drained, flushing: true) }
+
+    /// Whether a client is being served: what a draining server waits for.
+    var isServing: Bool {
+        switch phase {
+        case .connecting, .relaying: true
+        default: false
+        }
+    }
+
+    private func finish(_ reason: CloseReason, flushing: Bool = false) {
+        if case .ended = phase { return }
+        let last = phase
+        phase = .ended
+        deadline.cancel()
+        answerDeadline.cancel()
+        endHalfOpen()
+        switch last {
+        case .relaying(let relay):
+            bytesUp = relay.bytesUp
+            bytesDown = relay.bytesDown
+            relay.upstream.close()
+        case .connecting(let runner): runner.cancel()
+        case .masked(let pipe): pipe.close()
+        default: break
+        }
+        countBytes(up: bytesUp, down: bytesDown)
+        if flushing {
+            loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
+            channel?.closeAfterFlush()
+        } else {
+            channel?.close(promise: nil)
+        }
+        guard let greeting else { return }
+        loop.serving -= 1
+        logEnd(reason, greeting)
+    }
+
+    private func logEnd(_ reason: CloseReason, _ greeting: ClientGreeting) {
+        let summary = SessionSummary(
+            number: number,
+            address: address,
+            secretName: shared.configuration.secrets[greeting.secretIndex].name,
+            dataCenter: dataCenter,
+            route: route,
+            reason: reason,
+            bytesUp: bytesUp,
+            bytesDown: bytesDown,
+            milliseconds: DeadlineWheel.now() - began
+        )
+        shared.events.sessionEnded(summary)
+    }
+
+    /// Adds to the counters what this session moved since the last time.
+    func countBytes() {
+        guard case .relaying(let relay) = phase else { return }
+        countBytes(up: relay.bytesUp, down: relay.bytesDown)
+    }
+
+    private func countBytes(up: Int, down: Int) {
+        if up > countedUp { shared.metrics.bytesUp.add(up - countedUp) }
+        if down > countedDown { shared.metrics.bytesDown.add(down - countedDown) }
+        countedUp = max(up, countedUp)
+        countedDown = max(down, countedDown)
+    }
+
+    private func endHalfOpen() {
+        guard var held = ticket else { return }
+        shared.admission.withLock { $0.handshakeFinished(&held) }
+        ticket = held
+    }
+
+    private func giveTicketBack() {
+        guard var held = ticket else { return }
+        ticket = nil
+        shared.admission.withLock { $0.close(&held) }
+    }
+}

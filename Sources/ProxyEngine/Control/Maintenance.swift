@@ -1,0 +1,112 @@
+import MTProtoWire
+import NIOCore
+import ProxyPolicy
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// What goes on besides serving: warm-up, probing of routes that rest, counting, the clock, the network, the list of
+/// community domains.
+struct Maintenance: Sendable {
+    /// Often enough for probes and a clock that jumped, seldom enough to cost nothing.
+    private static let tick = Duration.seconds(5)
+
+    let state: EngineState
+    let loops: [LoopContext]
+
+    /// What has to be known before the routes are announced: the stored list.
+    func prepare() async {
+        if let list = CommunityList(state: state) { list.loadStored() }
+    }
+
+    func run() async {
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await tickUntilCancelled() }
+            if let loop = loops.first {
+                tasks.addTask { await watchNetwork(loop) }
+                if let list = CommunityList(state: state) { tasks.addTask { await list.refreshUntilCancelled(loop) } }
+                await loop.on { $0.pool.warmUp(warmDataCenters) }
+            }
+        }
+    }
+
+    /// Where nearly every account lives: one connection for each that has a WebSocket address.
+    private var warmDataCenters: [DataCenter] {
+        guard state.configuration.routes.usesWebSocket else { return [] }
+        let table = state.configuration.routes.forceTest
+            ? state.configuration.routes.testWebSocketAddresses : state.configuration.routes.webSocketAddresses
+        return table.keys.sorted().map { DataCenter(id: $0, isTest: state.configuration.routes.forceTest) }
+    }
+
+    // MARK: Every few seconds
+
+    private func tickUntilCancelled() async {
+        var clock = ClockWatch()
+        while (try? await Task.sleep(for: Self.tick, tolerance: .seconds(1))) != nil {
+            if clock.note(wall: Self.wallMilliseconds(), monotonic: DeadlineWheel.now()) {
+                await networkChanged("the wall clock jumped: sleep, or a new time")
+            }
+            for loop in loops {
+                await loop.on { loop in for connection in loop.connections.values { connection.countBytes() } }
+            }
+            state.metrics.sessionsActive.set(state.connections)
+            await probe()
+        }
+    }
+
+    /// Tries routes whose rest is over, so that clients find them working rather than find out.
+    private func probe() async {
+        guard let loop = loops.first else { return }
+        await loop.on { loop in
+            let due = loop.shared.routes.withLock { $0.dueProbes(now: DeadlineWheel.now()) }
+            for (route, dataCenter) in due {
+                UpstreamAttempt(route: route, loop: loop).start { result in
+                    Self.probed(route, dataCenter, result, loop)
+                }
+            }
+        }
+    }
+
+    private static func probed(
+        _ route: Route, _ dataCenter: DataCenter, _ result: Result<Upstream, RouteFailure>, _ loop: LoopContext
+    ) {
+        let now = DeadlineWheel.now()
+        switch result {
+        case .success(let upstream):
+            loop.shared.routes.withLock { $0.succeeded(route, for: dataCenter, now: now, evidence: .connection) }
+            loop.shared.events.routeHealed(route, dataCenter)
+            loop.pool.adopt(upstream, for: dataCenter)
+        case .failure(let failure):
+            loop.shared.routes.withLock { _ = $0.failed(route, for: dataCenter, because: failure, now: now) }
+            loop.shared.metrics.failed(route.kind)
+        }
+    }
+
+    // MARK: The network
+
+    private func watchNetwork(_ loop: LoopContext) async {
+        do {
+            for try await change in try await NetworkWatch.changes(on: loop.eventLoop) { await networkChanged(change) }
+        } catch is CancellationError {
+            return
+        } catch {
+            state.events.problem("changes of the network are not noticed", "\(error)")
+        }
+    }
+
+    private func networkChanged(_ why: String) async {
+        state.networkChanged(why)
+        for loop in loops { await loop.on { $0.pool.drain() } }
+    }
+
+    private static func wallMilliseconds() -> Int64 {
+        var moment = timespec()
+        clock_gettime(CLOCK_REALTIME, &moment)
+        return Int64(moment.tv_sec) * 1_000 + Int64(moment.tv_nsec) / 1_000_000
+    }
+}

@@ -1,0 +1,144 @@
+package import Logging
+import MTProtoWire
+import NIOCore
+import NIOPosix
+package import ProxyPolicy
+import ServiceLifecycle
+
+/// The running proxy: binds, serves until it is told to stop, then drains.
+package struct ProxyServer: Service {
+    /// What is known once clients can connect.
+    package struct Started: Sendable {
+        package var host: IPAddress
+        package var port: Int
+        package var routes: [RouteReadiness]
+    }
+
+    private let state: EngineState
+    private let whenListening: @Sendable (Started) -> Void
+
+    /// - Parameters:
+    ///   - openFileLimit: the soft RLIMIT_NOFILE, nil for none: the connection limit follows from it where none is configured.
+    ///   - whenListening: called once, when the first client could connect.
+    package init(
+        configuration: ProxyConfiguration,
+        logger: Logger,
+        openFileLimit: UInt64?,
+        whenListening: @escaping @Sendable (Started) -> Void
+    ) {
+        state = EngineState(configuration: configuration, logger: logger, openFileLimit: openFileLimit)
+        self.whenListening = whenListening
+    }
+
+    /// Serves until graceful shutdown or cancellation.
+    ///
+    /// - Throws: ``ProxyError`` when it cannot listen; an error of NIOSSL when the CA file cannot be used.
+    package func run() async throws {
+        if state.configuration.connect.caFile != nil { try checkCertificates() }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: threadCount)
+        var loops: [LoopContext] = []
+        for eventLoop in group.makeIterator() { loops.append(LoopContext(eventLoop: eventLoop, shared: state)) }
+        do {
+            try await serve(loops)
+            try await group.shutdownGracefully()
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+    }
+
+    private func serve(_ loops: [LoopContext]) async throws {
+        let listen = state.configuration.listen
+        let listeners = try await Listener.bind(loops, host: listen.host, port: listen.port)
+        let port = listeners.first?.localAddress?.port ?? listen.port
+        let place = SocketTarget(host: listen.host.description, port: port)
+        state.events.listening("\(place)", loops: loops.count, cipher: AESCTR.implementationName)
+        let maintenance = Maintenance(state: state, loops: loops)
+        await maintenance.prepare()
+        whenListening(Started(host: listen.host, port: port, routes: state.routes.withLock { $0.readiness() }))
+        await withTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { await maintenance.run() }
+            try? await gracefulShutdown()
+            tasks.cancelAll()
+        }
+        for listener in listeners { try? await listener.close() }
+        await Drain(state: state, loops: loops).run()
+    }
+
+    private func checkCertificates() throws {
+        do {
+            _ = try state.tls.client()
+        } catch {
+            throw ProxyError(
+                code: .badCertificateFile,
+                message: "cannot use the CA file \(state.configuration.connect.caFile ?? "")",
+                hint: "it must hold certificates in PEM form and be readable (routes.ca_file, --ca-file)"
+            )
+        }
+    }
+
+    private var threadCount: Int {
+        let listen = state.configuration.listen
+        #if os(Linux)
+            if listen.threads > 0 { return listen.threads }
+            return listen.host.isLoopback ? 1 : System.coreCount
+        #else
+            // Only Linux spreads the connections of sockets that share a port.
+            return 1
+        #endif
+    }
+}
+
+/// The end: sessions may finish for a while, then they are closed in good order.
+private struct Drain {
+    /// How long the last bytes of sessions that were cut may take.
+    private static let lastBytesMilliseconds: Int64 = 1_000
+
+    let state: EngineState
+    let loops: [LoopContext]
+
+    func run() async {
+        let limit = state.configuration.relay.drainMilliseconds
+        state.events.draining(await serving(), milliseconds: limit)
+        await each { loop in
+            loop.pool.drain()
+            for connection in loop.connections.values where !connection.isServing { connection.drain() }
+        }
+        await wait(limit) { await serving() == 0 }
+        let cut = await serving()
+        await each { loop in
+            for connection in loop.connections.values { connection.drain() }
+        }
+        await wait(Self.lastBytesMilliseconds) { state.connections == 0 }
+        state.events.stopped(cut: cut)
+    }
+
+    private func serving() async -> Int {
+        var count = 0
+        for loop in loops {
+            count += await loop.on { $0.connections.values.count { $0.isServing } } ?? 0
+        }
+        return count
+    }
+
+    private func each(_ body: @escaping @Sendable (LoopContext) -> Void) async {
+        for loop in loops { await loop.on { body($0) } }
+    }
+
+    private func wait(_ milliseconds: Int64, until isDone: () async -> Bool) async {
+        let end = DeadlineWheel.now() + milliseconds
+        while DeadlineWheel.now() < end {
+            if await isDone() { return }
+            // Shielded from cancellation, which is what may have brought us here.
+            await Task { try? await Task.sleep(for: .milliseconds(25)) }.value
+        }
+    }
+}
+
+extension LoopContext {
+    /// Does something on this context's event loop; nil when the loop is gone.
+    @discardableResult
+    func on<Result: Sendable>(_ body: @escaping @Sendable (LoopContext) -> Result) async -> Result? {
+        try? await eventLoop.submit { body(self) }.get()
+    }
+}

@@ -1,0 +1,163 @@
+package import Logging
+package import MTProtoWire
+package import ProxyPolicy
+
+/// Why a session ended: one stable word for logs and metrics.
+package enum CloseReason: String, Sendable, CaseIterable {
+    case clientClosed = "client-closed"
+    case clientReset = "client-reset"
+    case clientFailed = "client-failed"
+    case clientProtocol = "client-protocol-error"
+    case upstreamClosed = "upstream-closed"
+    case upstreamReset = "upstream-reset"
+    case upstreamFailed = "upstream-failed"
+    case noRoute = "no-route"
+    case refused = "refused"
+    case idle = "idle"
+    case drained = "drained"
+    case handshakeTimeout = "handshake-timeout"
+}
+
+/// What is worth knowing about a session that has ended.
+package struct SessionSummary: Sendable {
+    package var number: UInt64
+    package var address: IPAddress
+    package var secretName: String
+    package var dataCenter: DataCenter
+    package var route: Route?
+    package var reason: CloseReason
+    package var bytesUp: Int
+    package var bytesDown: Int
+    package var milliseconds: Int64
+}
+
+/// Turns what happens into log lines: static messages with metadata, never a secret, and calm under load.
+///
+/// Lines about single connections are limited to `linesPerSecond`; what is left out is counted and said.
+package struct EventLog: Sendable {
+    /// More lines than a person reads; a flood would only bury what matters.
+    private static let linesPerSecond = 20
+
+    private struct Budget {
+        var second: Int64 = 0
+        var used = 0
+        var omitted = 0
+    }
+
+    private let logger: Logger
+    private let budget = Locked(Budget())
+    private let reachable = Locked<[DataCenter: RouteKind]>([:])
+
+    package init(logger: Logger) {
+        self.logger = logger
+    }
+
+    // MARK: Sessions
+
+    func sessionEnded(_ summary: SessionSummary) {
+        write(.info, "session ended") {
+            [
+                "connection": "\(summary.number)", "client": "\(summary.address)", "secret": "\(summary.secretName)",
+                "dc": "\(summary.dataCenter)", "route": "\(summary.route?.name ?? "none")",
+                "reason": "\(summary.reason.rawValue)", "up": "\(summary.bytesUp)", "down": "\(summary.bytesDown)",
+                "seconds": "\(Double(summary.milliseconds / 100) / 10)",
+            ]
+        }
+    }
+
+    func stranger(_ number: UInt64, _ reason: StrangerReason, _ address: IPAddress) {
+        write(.debug, "stranger") {
+            ["connection": "\(number)", "client": "\(address)", "reason": "\(reason.rawValue)"]
+        }
+    }
+
+    func noRoute(_ number: UInt64, _ dataCenter: DataCenter, _ failures: [(Route, RouteFailure)]) {
+        write(.warning, "no route to the data center") {
+            let tried = failures.map { "\($0.0.name): \($0.1.code)" }.joined(separator: ", ")
+            return ["connection": "\(number)", "dc": "\(dataCenter)", "tried": "\(tried.isEmpty ? "nothing" : tried)"]
+        }
+    }
+
+    // MARK: Routes
+
+    func routeFailed(_ route: Route, _ dataCenter: DataCenter, _ failure: RouteFailure, cooldown: Int64) {
+        write(.info, "route failed") {
+            [
+                "route": "\(route.name)", "dc": "\(dataCenter)", "because": "\(failure.code)",
+                "again_in_seconds": "\(cooldown / 1_000)",
+            ]
+        }
+    }
+
+    func poolFailed(_ route: Route, _ dataCenter: DataCenter, _ failure: RouteFailure) {
+        write(.debug, "warm connection not made") {
+            ["route": "\(route.name)", "dc": "\(dataCenter)", "because": "\(failure.code)"]
+        }
+    }
+
+    /// Says which way a data center is reached when that is new.
+    func routeWorks(_ route: Route, _ dataCenter: DataCenter) {
+        let isNews = reachable.withLock { $0.updateValue(route.kind, forKey: dataCenter) != route.kind }
+        guard isNews else { return }
+        write(.info, "data center reached") { ["dc": "\(dataCenter)", "route": "\(route.name)"] }
+    }
+
+    func routeHealed(_ route: Route, _ dataCenter: DataCenter) {
+        write(.info, "route works again") { ["route": "\(route.name)", "dc": "\(dataCenter)"] }
+    }
+
+    func networkChanged(_ why: String) {
+        logger.notice("network changed: warm connections dropped, all routes are tried afresh", metadata: ["why": "\(why)"])
+    }
+
+    func maskUnreachable(_ target: SocketTarget, _ failure: RouteFailure) {
+        write(.warning, "mask host cannot be reached") { ["target": "\(target)", "because": "\(failure.code)"] }
+    }
+
+    func communityList(_ count: Int) {
+        logger.info("community domain list read", metadata: ["domains": "\(count)"])
+    }
+
+    func communityListFailed(_ why: String) {
+        logger.info("community domain list not read; the last good one stays", metadata: ["because": "\(why)"])
+    }
+
+    // MARK: The process
+
+    func listening(_ place: String, loops: Int, cipher: String) {
+        logger.notice("listening", metadata: ["on": "\(place)", "loops": "\(loops)", "cipher": "\(cipher)"])
+    }
+
+    func full(limit: Int) {
+        write(.warning, "connection limit reached: newcomers wait") { ["limit": "\(limit)"] }
+    }
+
+    func draining(_ sessions: Int, milliseconds: Int64) {
+        logger.notice("stopping", metadata: ["sessions": "\(sessions)", "drain_seconds": "\(milliseconds / 1_000)"])
+    }
+
+    func stopped(cut: Int) {
+        logger.notice("stopped", metadata: ["sessions_cut": "\(cut)"])
+    }
+
+    func problem(_ what: String, _ why: String) {
+        logger.warning("\(what)", metadata: ["because": "\(why)"])
+    }
+
+    private func write(_ level: Logger.Level, _ message: Logger.Message, _ metadata: () -> Logger.Metadata) {
+        guard level >= logger.logLevel else { return }
+        let second = DeadlineWheel.now() / 1_000
+        let (isAllowed, omitted) = budget.withLock { budget in
+            if budget.second != second { budget = Budget(second: second, used: 0, omitted: budget.omitted) }
+            guard budget.used < Self.linesPerSecond else {
+                budget.omitted += 1
+                return (false, 0)
+            }
+            budget.used += 1
+            defer { if budget.used == 1 { budget.omitted = 0 } }
+            return (true, budget.used == 1 ? budget.omitted : 0)
+        }
+        if omitted > 0 { logger.info("lines left out", metadata: ["count": "\(omitted)"]) }
+        if isAllowed { logger.log(level: level, message, metadata: metadata()) }
+    }
+}

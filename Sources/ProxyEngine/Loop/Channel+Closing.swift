@@ -1,0 +1,59 @@
+import NIOCore
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+extension Channel {
+    /// Shuts down the sending side once everything queued has gone out.
+    ///
+    /// `close(mode: .output)` alone would drop what is queued when the other half is already shut.
+    func closeOutputAfterFlush(_ eventLoop: any EventLoop) {
+        let channel = self
+        writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { _ in
+            channel.close(mode: .output, promise: nil)
+        }
+    }
+
+    /// Closes both sides once everything queued has gone out.
+    func closeAfterFlush() {
+        let channel = self
+        writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { _ in
+            channel.close(promise: nil)
+        }
+    }
+
+    /// Closes at once with a reset, as the other side did.
+    func closeWithReset() {
+        if let options = self as? any SocketOptionProvider {
+            _ = options.setSoLinger(linger(l_onoff: 1, l_linger: 0))
+        }
+        close(promise: nil)
+    }
+
+    func setReading(_ isOn: Bool) {
+        try? syncOptions?.setOption(.autoRead, value: isOn)
+    }
+
+    /// Lets the kernel find out about peers that are gone: after 30 s of silence, three probes 10 s apart.
+    func enableKeepAlive() {
+        guard let options = syncOptions else { return }
+        try? options.setOption(.socketOption(.so_keepalive), value: 1)
+        #if os(Linux)
+            for (name, value) in [(TCP_KEEPIDLE, 30), (TCP_KEEPINTVL, 10), (TCP_KEEPCNT, 3)] {
+                try? options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: name)), value: .init(value))
+            }
+        #endif
+    }
+
+    func setSocketBuffers(_ bytes: Int?) {
+        guard let bytes, let options = syncOptions else { return }
+        let size = ChannelOptions.Types.SocketOption.Value(clamping: bytes)
+        try? options.setOption(.socketOption(.so_rcvbuf), value: size)
+        try? options.setOption(.socketOption(.so_sndbuf), value: size)
+    }
+}

@@ -1,0 +1,54 @@
+import MTProtoWire
+package import NIOCore
+import ProxyPolicy
+
+/// What all connections of one event loop share: buffers, random bytes, deadlines, pools.
+///
+/// Everything in it is touched on `eventLoop` alone.
+package final class LoopContext: @unchecked Sendable {
+    // Unchecked: confined to `eventLoop`; only the reference crosses threads, when listeners are made.
+
+    /// Read at once from a socket. Larger reads spare system calls and epoll rounds in bulk; since one buffer serves
+    /// the whole loop its size costs nothing per session.
+    package static let receiveBytes = 256 << 10
+    /// What a channel may have queued before its partner is no longer read. One read's output fits, so that bulk
+    /// transfer does not toggle; with it the memory of a session whose peer does not read stays below
+    /// ``receiveBytes`` + `writeHighWater` in each direction.
+    package static let writeHighWater = 320 << 10
+    package static let writeLowWater = 64 << 10
+
+    package let eventLoop: any EventLoop
+    package let shared: EngineState
+    package let wheel: DeadlineWheel
+    package let receive = ReceiveBuffer(capacity: LoopContext.receiveBytes)
+    var random = SecureRandom()
+    private var output: ByteBuffer
+    private(set) lazy var pool = UpstreamPool(context: self)
+    /// Live connections by number, for draining.
+    var connections: [UInt64: ClientConnection] = [:]
+    /// Clients that are past their handshake.
+    var serving = 0
+
+    package init(eventLoop: any EventLoop, shared: EngineState) {
+        self.eventLoop = eventLoop
+        self.shared = shared
+        wheel = DeadlineWheel(eventLoop: eventLoop)
+        output = ByteBufferAllocator().buffer(capacity: Self.receiveBytes + (8 << 10))
+    }
+
+    var allocator: SharedReceiveAllocator { SharedReceiveAllocator(receive) }
+
+    /// An empty buffer with room for `bytes`: the loop's own one, unless what was written last is still queued.
+    func takeOutput(_ bytes: Int) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        swap(&buffer, &output)
+        buffer.clear()
+        buffer.reserveCapacity(bytes)
+        return buffer
+    }
+
+    /// Gives the buffer of ``takeOutput(_:)`` back once its content went to a channel.
+    func returnOutput(_ buffer: consuming ByteBuffer) {
+        output = buffer
+    }
+}

@@ -1,0 +1,44 @@
+package import NIOCore
+
+/// The one receive buffer that all channels of an event loop read into.
+///
+/// A pool per channel would pin several buffers of peak size in every idle session. Here the buffer is lent for one
+/// read and given back by ``giveBack(_:)`` when its bytes have been used up; a reader that keeps it instead costs a
+/// new allocation, nothing else. Confined to its event loop.
+package final class ReceiveBuffer {
+    private let capacity: Int
+    private var spare: ByteBuffer?
+
+    package init(capacity: Int) {
+        self.capacity = capacity
+    }
+
+    fileprivate func lend(_ allocator: ByteBufferAllocator) -> ByteBuffer {
+        guard var buffer = spare else { return allocator.buffer(capacity: capacity) }
+        spare = nil
+        buffer.clear()
+        return buffer
+    }
+
+    package func giveBack(_ buffer: consuming ByteBuffer) {
+        guard spare == nil, buffer.storageCapacity >= capacity else { return }
+        spare = buffer
+    }
+}
+
+/// Lets channels of one event loop read into its ``ReceiveBuffer``.
+package struct SharedReceiveAllocator: RecvByteBufferAllocator, @unchecked Sendable {
+    // Unchecked: NIO calls an allocator on its channel's event loop alone, where the buffer lives.
+    private let shared: ReceiveBuffer
+
+    package init(_ shared: ReceiveBuffer) {
+        self.shared = shared
+    }
+
+    package func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
+        shared.lend(allocator)
+    }
+
+    /// Always the same size.
+    package mutating func record(actualReadBytes: Int) -> Bool { false }
+}

@@ -1,0 +1,198 @@
+import MTProtoWire
+import NIOCore
+import ProxyPolicy
+
+/// One connection to a data center, by whatever route: the last handler of its channel.
+///
+/// It lives through two states: *idle* (connected, perhaps waiting in a pool; pings are answered, and anything else
+/// that arrives makes it unusable) and *leased* to a ``Relay``. It takes the WebSocket framing off what arrives; what
+/// leaves is framed by the relay, which knows where packets begin.
+final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked Sendable {
+    // Unchecked: confined to the event loop of its context.
+    typealias InboundIn = ByteBuffer
+
+    let route: Route
+    let loop: LoopContext
+    /// Which network it was opened on; see ``EngineState/networkChanged(_:)``.
+    let generation: UInt64
+    /// Called once when the connection ends or misbehaves before it was leased.
+    var whenUnusable: (() -> Void)?
+    private(set) var isUsable = true
+    private var context: ChannelHandlerContext?
+    private var relay: Relay?
+    private var frames = WebSocketFrameReader()
+    /// The answer to the last ping, while the relay is inside a frame of its own.
+    private var pendingPong: ByteBuffer?
+    private var sentClose = false
+
+    init(route: Route, loop: LoopContext) {
+        self.route = route
+        self.loop = loop
+        generation = loop.shared.generation
+    }
+
+    var channel: (any Channel)? { context?.channel }
+    var isWebSocket: Bool { if case .webSocket = route.target { true } else { false } }
+
+    /// Whether one MTProto packet must be exactly one WebSocket message.
+    var sendsPackets: Bool {
+        if case .webSocket(let endpoint) = route.target { endpoint.sendsPackets } else { false }
+    }
+
+    func lease(to relay: Relay) {
+        self.relay = relay
+        whenUnusable = nil
+    }
+
+    // MARK: Towards the data center
+
+    var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    func write(_ buffer: ByteBuffer) {
+        context?.writeAndFlush(NIOAny(buffer), promise: nil)
+    }
+
+    /// Sends what ended on this side: FIN on a TCP route, a close frame on a WebSocket, which has no half-close.
+    func finishWriting() {
+        guard let context else { return }
+        guard isWebSocket else { return context.channel.closeOutputAfterFlush(loop.eventLoop) }
+        // Amid a packet there is no place for a close frame: what was cut off cannot be ended in good order.
+        if relay?.isInsideFrame == true { context.close(promise: nil) } else { sendClose(code: 1000) }
+    }
+
+    /// Closes at once; a WebSocket says so first.
+    func close() {
+        let isInsideFrame = relay?.isInsideFrame == true
+        relay = nil
+        whenUnusable = nil
+        guard let context else { return }
+        if isWebSocket, isUsable, !isInsideFrame { sendClose(code: 1000) }
+        isUsable = false
+        context.close(promise: nil)
+    }
+
+    func pauseReading() { context?.channel.setReading(false) }
+    func resumeReading() { context?.channel.setReading(true) }
+
+    private func sendClose(code: UInt16) {
+        guard !sentClose, context != nil else { return }
+        sentClose = true
+        write(WebSocketFrameWriter.close(code: code, mask: loop.random.next()))
+    }
+
+    private func answerPing(_ payload: ByteBuffer) {
+        guard context != nil, !sentClose else { return }
+        let pong = WebSocketFrameWriter.pong(payload, mask: loop.random.next())
+        if relay?.isInsideFrame == true {
+            pendingPong = pong
+        } else {
+            write(pong)
+        }
+    }
+
+    /// The relay ended a frame: what had to wait may go now.
+    func frameEnded() {
+        guard let pong = pendingPong else { return }
+        pendingPong = nil
+        write(pong)
+    }
+
+    // MARK: From the data center
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var buffer = unwrapInboundIn(data)
+        if isWebSocket {
+            readFrames(&buffer)
+        } else if let relay {
+            relay.beginDown(bytes: buffer.readableBytes)
+            buffer.withUnsafeReadableBytes { relay.down($0) }
+            relay.endDown()
+            loop.receive.giveBack(buffer)
+        } else {
+            // A data center says nothing before it has our header.
+            becomeUnusable()
+        }
+    }
+
+    private func readFrames(_ buffer: inout ByteBuffer) {
+        relay?.beginDown(bytes: buffer.readableBytes)
+        defer { relay?.endDown() }
+        do throws(WireError) {
+            while true {
+                switch try frames.next(&buffer) {
+                case .data(let count):
+                    guard let relay else { return becomeUnusable() }
+                    buffer.readWithUnsafeReadableBytes { bytes in
+                        relay.down(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
+                        return count
+                    }
+                case .ping(let payload):
+                    answerPing(payload)
+                case .pong:
+                    break
+                case .close(let code, _):
+                    sendClose(code: code ?? 1000)
+                    return ended()
+                case .needMore:
+                    return
+                }
+            }
+        } catch {
+            sendClose(code: 1002)
+            becomeUnusable()
+            failed(.other("websocket-protocol-error"))
+        }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        relay?.upstreamWritabilityChanged()
+        context.fireChannelWritabilityChanged()
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent {
+            ended()
+        }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        failed(RouteFailure(classifying: error))
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        ended()
+        relay?.upstreamClosed()
+        relay = nil
+    }
+
+    /// Nothing more will come, in good order.
+    private func ended() {
+        if let relay {
+            relay.upstreamEnded()
+        } else {
+            becomeUnusable()
+        }
+    }
+
+    private func failed(_ failure: RouteFailure) {
+        if let relay {
+            relay.upstreamFailed(failure)
+        } else {
+            becomeUnusable()
+        }
+    }
+
+    private func becomeUnusable() {
+        guard isUsable else { return }
+        isUsable = false
+        let notify = whenUnusable
+        whenUnusable = nil
+        context?.close(promise: nil)
+        notify?()
+    }
+}

@@ -1,0 +1,147 @@
+import MTProtoWire
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import ProxyPolicy
+
+/// One try at one route: TCP, then for a WebSocket TLS and the upgrade. Reports exactly once.
+final class UpstreamAttempt: DeadlineOwner, @unchecked Sendable {
+    // Unchecked: confined to the event loop of its context.
+
+    /// How long one try may take. Longer than any head start, so that a slow route is still learned about, and
+    /// shorter than the whole budget, so that a hanging one is known to hang before the client gives up.
+    static let timeoutMilliseconds: Int64 = 5_000
+
+    typealias Completion = (Result<Upstream, RouteFailure>) -> Void
+
+    let route: Route
+    let began = DeadlineWheel.now()
+    private let loop: LoopContext
+    private(set) var stage = RouteFailure.Stage.tcp
+    private var channel: (any Channel)?
+    private var completion: Completion?
+    private let deadline = Deadline()
+
+    init(route: Route, loop: LoopContext) {
+        self.route = route
+        self.loop = loop
+    }
+
+    func start(_ completion: @escaping Completion) {
+        self.completion = completion
+        loop.shared.metrics.attempted(route.kind)
+        loop.wheel.arm(deadline, for: self, after: Self.timeoutMilliseconds)
+        switch route.target {
+        case .tcp(let target): connect(to: target, endpoint: nil)
+        case .webSocket(let endpoint): connect(to: endpoint.dial, endpoint: endpoint)
+        }
+    }
+
+    func deadlineReached(_ deadline: Deadline) { fail(.timedOut(stage: stage)) }
+
+    // MARK: TCP
+
+    private func connect(to target: SocketTarget, endpoint: WebSocketEndpoint?) {
+        let upstream = Upstream(route: route, loop: loop)
+        let bootstrap = UpstreamBootstrap.make(loop) { channel in
+            // A WebSocket's handlers are put before it once TCP stands.
+            try channel.pipeline.syncOperations.addHandler(upstream)
+        }
+        let connected: EventLoopFuture<any Channel>
+        if let address = UpstreamBootstrap.address(target) {
+            connected = bootstrap.connect(to: address)
+        } else {
+            connected = bootstrap.connect(host: target.host, port: target.port)
+        }
+        connected.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let channel): self.tcpStands(channel, upstream, endpoint)
+            case .failure(let error): self.fail(RouteFailure(classifying: error))
+            }
+        }
+    }
+
+    private func tcpStands(_ channel: any Channel, _ upstream: Upstream, _ endpoint: WebSocketEndpoint?) {
+        self.channel = channel
+        guard completion != nil else { return channel.close(promise: nil) }
+        guard let endpoint else { return succeed(upstream) }
+        upstream.whenUnusable = { [weak self] in self?.fail(.closedEarly) }
+        stage = .tls
+        do {
+            let context = try loop.shared.tls.client()
+            let tls = try NIOSSLClientHandler(context: context, serverHostname: endpoint.serverName)
+            let upgrade = WebSocketUpgrade(endpoint: endpoint, random: &loop.random) { [weak self] event in
+                self?.upgraded(event, upstream)
+            }
+            let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes))
+            let encoder = HTTPRequestEncoder()
+            upgrade.remove = { pipeline in
+                pipeline.syncOperations.removeHandler(decoder, promise: nil)
+                pipeline.syncOperations.removeHandler(encoder, promise: nil)
+            }
+            try channel.pipeline.syncOperations.addHandlers(
+                [tls, encoder, decoder, upgrade], position: .before(upstream))
+        } catch {
+            fail(RouteFailure(classifying: error))
+        }
+    }
+
+    // MARK: TLS and upgrade
+
+    private func upgraded(_ event: WebSocketUpgrade.Event, _ upstream: Upstream) {
+        switch event {
+        case .tlsStands: stage = .upgrade
+        case .upgraded: succeed(upstream)
+        case .failed(let failure): fail(failure)
+        }
+    }
+
+    private func succeed(_ upstream: Upstream) {
+        guard let done = completion else { return }
+        completion = nil
+        deadline.cancel()
+        upstream.whenUnusable = nil
+        done(.success(upstream))
+    }
+
+    private func fail(_ failure: RouteFailure) {
+        guard let done = completion else { return }
+        completion = nil
+        deadline.cancel()
+        channel?.close(promise: nil)
+        done(.failure(failure))
+    }
+}
+
+/// How every connection towards the outside is set up.
+enum UpstreamBootstrap {
+    static func make(
+        _ loop: LoopContext, prepare: @escaping @Sendable (any Channel) throws -> Void
+    ) -> ClientBootstrap {
+        let bufferBytes = loop.shared.configuration.relay.socketBufferBytes
+        return ClientBootstrap(group: loop.eventLoop)
+            .channelOption(.recvAllocator, value: loop.allocator)
+            .channelOption(.allowRemoteHalfClosure, value: true)
+            .channelOption(
+                .writeBufferWaterMark,
+                value: .init(low: LoopContext.writeLowWater, high: LoopContext.writeHighWater)
+            )
+            .connectTimeout(.milliseconds(UpstreamAttempt.timeoutMilliseconds + 1_000))
+            .channelInitializer { channel in
+                do {
+                    channel.enableKeepAlive()
+                    channel.setSocketBuffers(bufferBytes)
+                    try prepare(channel)
+                    return channel.eventLoop.makeSucceededVoidFuture()
+                } catch {
+                    return channel.eventLoop.makeFailedFuture(error)
+                }
+            }
+    }
+
+    /// The socket address of a target whose host is an address; nil for a name, which has to be looked up.
+    static func address(_ target: SocketTarget) -> SocketAddress? {
+        try? SocketAddress(ipAddress: target.host, port: target.port)
+    }
+}

@@ -1,0 +1,113 @@
+import ArgumentParser
+import ProxyPolicy
+
+/// The flags that every command with a configuration takes: the file and all options.
+struct ConfigurationFlags: ParsableArguments {
+    @ArgumentParser.Option(
+        name: .customLong("config"),
+        help: ArgumentHelp("Configuration file in TOML. (MARTLET_CONFIG)", valueName: "FILE")
+    )
+    var file: String?
+
+    @OptionGroup(title: ListeningOptions.title)
+    var listening: SectionFlags<ListeningOptions>
+
+    @OptionGroup(title: StrangerOptions.title)
+    var strangers: SectionFlags<StrangerOptions>
+
+    @OptionGroup(title: RouteOptions.title)
+    var routes: SectionFlags<RouteOptions>
+
+    @OptionGroup(title: RunningOptions.title)
+    var running: SectionFlags<RunningOptions>
+
+    /// What is no flag of ours: told together with all other mistakes, with the nearest right name.
+    @Argument(parsing: .allUnrecognized, help: .hidden)
+    var unrecognized: [String] = []
+
+    /// The configuration from flags, environment and file.
+    ///
+    /// - Parameter ownFlags: flags of the command itself, for suggestions.
+    /// - Throws: an exit code, after everything that is wrong was written to stderr.
+    func load(ownFlags: [String] = [], host: HostEnvironment = .current) throws(ExitCode) -> LoadedConfiguration {
+        var flags = GivenSource(errors: UnknownArguments(unrecognized, ownFlags: ownFlags).errors)
+        for values in [listening.values, strangers.values, routes.values, running.values] {
+            flags.values.merge(values) { first, _ in first }
+        }
+        for key in flags.values.keys { flags.values[key]?.directory = host.workingDirectory }
+        do {
+            return try ConfigurationLoader(flags: flags, file: file, host: host).load()
+        } catch {
+            Complaint.write(error.errors.map(\.description))
+            if error.exitStatus == .usage {
+                FileOutput.print("See `martlet help run` for every flag.", to: Complaint.output)
+            }
+            throw error.exitStatus.code
+        }
+    }
+}
+
+/// Arguments that no command knows.
+struct UnknownArguments {
+    let errors: [ConfigurationError]
+
+    init(_ arguments: [String], ownFlags: [String]) {
+        let names = OptionTable.all.flatMap(\.flagSpellings) + ["--config", "--help", "--version"] + ownFlags
+        var errors: [ConfigurationError] = []
+        var isValue = false
+        for argument in arguments {
+            if argument.hasPrefix("-"), argument != "-" {
+                let name = String(argument.prefix { $0 != "=" })
+                errors.append(
+                    ConfigurationError(
+                        source: .flag(LogText.escaped(name)), problem: "is not a flag of martlet",
+                        hint: NearestName.find(name, in: names).map { "did you mean \($0)?" }
+                    )
+                )
+                // What follows an unknown flag is most likely its value.
+                isValue = !argument.contains("=")
+            } else if isValue {
+                isValue = false
+            } else {
+                errors.append(
+                    ConfigurationError(
+                        source: .flag(LogText.escaped(argument)), problem: "is neither a command nor a flag",
+                        hint: Self.suggestion(forWord: argument, names)
+                    )
+                )
+            }
+        }
+        self.errors = errors
+    }
+
+    private static func suggestion(forWord word: String, _ flags: [String]) -> String? {
+        let commands = ["run", "link", "secret", "config", "help"]
+        if commands.contains(word) { return "a command goes before its flags: martlet \(word) …" }
+        if let command = NearestName.find(word, in: commands) { return "did you mean martlet \(command)?" }
+        return NearestName.find("--\(word)", in: flags).map { "did you mean \($0)?" }
+    }
+}
+
+extension OptionDefinition {
+    /// Every way to write the flag, with dashes.
+    var flagSpellings: [String] {
+        var spellings = ["--\(flag)"]
+        if shape == .toggle { spellings.append("--no-\(flag)") }
+        if let shorthand { spellings += ["--\(shorthand.flag)", "-\(shorthand.short)"] }
+        return spellings
+    }
+}
+
+/// Messages about what went wrong.
+enum Complaint {
+    static let output: Int32 = 2
+
+    static func write(_ lines: [String]) {
+        FileOutput.print(lines.joined(separator: "\n"), to: output)
+    }
+
+    /// Remarks that refuse nothing.
+    static func note(_ lines: [String]) {
+        if !lines.isEmpty { write(lines.map { "note: \($0)" }) }
+    }
+}

@@ -1,0 +1,122 @@
+import ProxyPolicy
+import TOMLKit
+
+/// Reads the options of a configuration file.
+struct TOMLSource {
+    /// The path as messages show it.
+    let path: String
+    /// The absolute directory of the file, where its relative paths start.
+    let directory: String
+
+    /// Every value that an option can take, and an error with its line for everything else.
+    func read(_ text: String) -> GivenSource {
+        guard !text.utf8.contains(0) else {
+            return failure(line: nil, "has a zero byte in it and is no text")
+        }
+        do {
+            let document = try TOMLTable(string: text)
+            var reader = Reader(source: self, lines: TOMLLineIndex(text))
+            reader.read(TOMLNode(document), at: [])
+            var result = reader.result
+            result.errors.sort { ($0.line ?? 0) < ($1.line ?? 0) }
+            return result
+        } catch let error as TOMLParseError {
+            return failure(line: error.source.begin.line, "is not TOML: \(error.description)")
+        } catch {
+            return failure(line: nil, "is not TOML")
+        }
+    }
+
+    private func failure(line: Int?, _ problem: String) -> GivenSource {
+        GivenSource(errors: [ConfigurationError(source: .file(path: path, line: line), problem: problem)])
+    }
+}
+
+extension ConfigurationError {
+    /// The line in the configuration file; nil for other sources.
+    var line: Int? {
+        if case .file(_, let line) = source { line } else { nil }
+    }
+}
+
+/// One walk over the document.
+private struct Reader {
+    let source: TOMLSource
+    let lines: TOMLLineIndex
+    var result = GivenSource()
+
+    mutating func read(_ node: TOMLNode, at path: [String]) {
+        if let option = OptionTable.option(forKey: path.joined(separator: ".")), path.count == option.path.count {
+            add(option, node, at: path)
+            return
+        }
+        guard path.isEmpty || OptionTable.isTable(path) else {
+            fail(path, "is not a key of martlet", hint: suggestion(for: path))
+            return
+        }
+        guard case .table(let entries) = node else {
+            fail(path, "must be a table", hint: "expected [\(path.joined(separator: "."))] and its keys below")
+            return
+        }
+        for entry in entries { read(entry.value, at: path + [entry.key]) }
+    }
+
+    private mutating func add(_ option: OptionDefinition, _ node: TOMLNode, at path: [String]) {
+        var items: [GivenValue.Item] = []
+        switch node {
+        case .scalar(let text):
+            items = option.texts(from: text).map { item($0, at: path) }
+        case .array(let elements) where option.isList:
+            for (index, element) in elements.enumerated() {
+                let place = path + [String(index)]
+                guard case .scalar(let text) = element else {
+                    fail(place, "must be a text", key: path)
+                    continue
+                }
+                items.append(item(text, at: place))
+            }
+        case .table(let entries) where option.isList && option.placeholder.contains("="):
+            for entry in entries {
+                let place = path + [entry.key]
+                guard case .scalar(let text) = entry.value else {
+                    fail(place, "must be a text")
+                    continue
+                }
+                items.append(item("\(entry.key)=\(text)", at: place))
+            }
+        default:
+            let expected = option.isList ? "a text or a list of texts" : "one value"
+            fail(path, "must be \(expected)", hint: "for example \(ConfigurationPrinter.assignment(of: option))")
+            return
+        }
+        result.values[option.key] = GivenValue(items: items, source: place(path), directory: source.directory)
+    }
+
+    private func item(_ text: String, at path: [String]) -> GivenValue.Item {
+        GivenValue.Item(text: text, source: place(path))
+    }
+
+    private func place(_ path: [String]) -> ConfigurationError.Source {
+        .file(path: source.path, line: lines.line(of: path))
+    }
+
+    private mutating func fail(_ path: [String], _ problem: String, hint: String? = nil, key: [String]? = nil) {
+        let key = LogText.escaped((key ?? path).joined(separator: "."))
+        result.errors.append(ConfigurationError(source: place(path), key: key, problem: problem, hint: hint))
+    }
+
+    /// The nearest key: first among its neighbours in the same table, then the same name in any table, then all.
+    private func suggestion(for path: [String]) -> String? {
+        let key = path.joined(separator: ".")
+        let siblings = OptionTable.all.filter { $0.path.dropLast() == path.dropLast() }
+        let name = path.last ?? key
+        let found =
+            NearestName.find(name, in: siblings.compactMap(\.path.last)).map { nearest in
+                (path.dropLast() + [nearest]).joined(separator: ".")
+            }
+            ?? OptionTable.all.first { $0.path.last == name || $0.flag == name.replacing("_", with: "-") }?.key
+            ?? NearestName.find(key, in: OptionTable.all.map(\.key))
+            ?? NearestName.find(key, in: Set(OptionTable.all.map { $0.path[0] }).sorted())
+        return found.map { "did you mean \($0)?" }
+    }
+}

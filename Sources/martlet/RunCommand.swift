@@ -1,0 +1,108 @@
+import ArgumentParser
+import Logging
+import ProxyEngine
+import ProxyPolicy
+import ServiceLifecycle
+#if canImport(Glibc)
+import Glibc
+#elseif canImport(Musl)
+import Musl
+#else
+import Darwin
+#endif
+
+/// `martlet run`: from the command line to a drained stop.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run the proxy. This is what happens without a command as well.",
+        discussion: """
+            Every option is a flag, an environment variable and a key of the configuration file; they are taken in \
+            this order of precedence. Links and the QR code go to stdout when it is a terminal, logs go to stderr.
+
+            EXAMPLES:
+              martlet run
+              martlet run --host 0.0.0.0 --port 443 --fake-tls-domain www.example.com
+              martlet run --config /etc/martlet.toml --log-format json
+              martlet run --secret dd000102030405060708090a0b0c0d0e0f --cfproxy-worker-domain relay.example.workers.dev
+
+            EXIT CODES: 0 stopped after draining; 64 wrong flags; 69 cannot listen; 73 state directory or log file \
+            cannot be used; 78 wrong configuration.
+            """
+    )
+
+    @ArgumentParser.Flag(
+        name: .customLong("qr"), inversion: .prefixedNo,
+        help: "Draw the link as a QR code, or not; the default is to draw it on a terminal."
+    )
+    var drawsQR: Bool?
+
+    @ArgumentParser.Flag(name: .customLong("print-link"), help: "Print the links even when stdout is no terminal.")
+    var printsLink = false
+
+    @OptionGroup
+    var flags: ConfigurationFlags
+
+    func run() async throws {
+        let loaded = try flags.load(ownFlags: ["--qr", "--no-qr", "--print-link"])
+        let (configuration, notes) = try CommandFailure.catching { () throws(StateError) in try loaded.withSecrets() }
+        let log = try CommandFailure.catching { () throws(StateError) in try LogSystem(configuration.log) }
+        LoggingSystem.bootstrap { _ in log.logger.handler }
+        for note in loaded.notes + notes { log.logger.notice("\(note)") }
+        // A write to a connection that is gone is an error to handle, not the end of the program.
+        signal(SIGPIPE, SIG_IGN)
+
+        let status = await serve(configuration, log.logger, openFileLimit: OpenFileLimit.raise())
+        log.finish()
+        if status != .success { throw status.code }
+    }
+
+    /// The one place where the command meets the engine.
+    private func serve(_ configuration: ProxyConfiguration, _ logger: Logger, openFileLimit: UInt64?) async -> ExitStatus {
+        let announcement = Announcement(
+            configuration: configuration, logger: logger, terminal: .standardOutput,
+            qr: drawsQR.map { $0 ? .always : .never } ?? .automatic, printsLink: printsLink
+        )
+        let server = ProxyServer(configuration: configuration, logger: logger, openFileLimit: openFileLimit) { started in
+            announcement.make(port: started.port, routes: started.routes)
+        }
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        let group = ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        do {
+            try await group.run()
+            return .success
+        } catch let error as ProxyError {
+            logger.critical("\(error)", metadata: ["code": "\(error.code.rawValue)"])
+            return error.code == .badCertificateFile ? .configuration : .unavailable
+        } catch {
+            logger.critical("stopped by an unexpected error", metadata: ["error": "\(error)"])
+            return .software
+        }
+    }
+}
+
+/// Says that clients can connect: to a person with links and a QR code, to a log without a secret.
+struct Announcement: Sendable {
+    var configuration: ProxyConfiguration
+    var logger: Logger
+    var terminal: Terminal
+    var qr: StartupBanner.QRChoice
+    var printsLink: Bool
+
+    func make(port: Int, routes: [RouteReadiness]) {
+        if terminal.isInteractive || printsLink || qr == .always {
+            let place = SocketTarget(host: configuration.listen.host.description, port: port).description
+            let links = StartupBanner.LinkPart(
+                links: ProxyLink.all(for: configuration, port: port), qr: qr, terminal: terminal
+            )
+            FileOutput.print(StartupBanner(place: place, links: links, routes: routes).text)
+        } else {
+            for route in routes {
+                let state = route.isReady ? "ready" : "off"
+                logger.info("route", metadata: ["kind": "\(route.kind.rawValue)", "state": "\(state)", "detail": "\(route.detail)"])
+            }
+            logger.info("run `martlet link` with the same configuration to see the link")
+        }
+    }
+}

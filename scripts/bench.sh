@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Measures .build/release/martlet against crelay, a minimal C relay that does the same work, in interleaved runs.
+#   scripts/bench.sh [ROUNDS [WORKLOADS]]     for example: scripts/bench.sh 5 down64,up64
+set -euo pipefail
+cd "$(dirname "$0")/.."
+rounds=${1:-3}
+workloads=${2:-down1,down64,up64,connect,idle2000}
+martlet=$PWD/.build/release/martlet
+[ -x "$martlet" ] || { echo "build it first: make build" >&2; exit 1; }
+state=$(mktemp -d)
+trap 'rm -rf "$state"' EXIT
+
+addresses() { for id in 1 2 3 4 5; do printf -- '%s %s:{%s}.%s:443 ' "$1" "$id" "$2" "$id"; done; }
+common="--state-dir $state --port {port} --secret {secret} --secret {eesecret} --no-cfproxy --log-level warning"
+tcp="$martlet run $common --no-websocket $(addresses --tcp-address dcnet)"
+# dc.pem is the fake data center's own certificate, written when it starts.
+websocket="$martlet run $common --no-direct-tcp --ca-file /tmp/mtload/dc.pem $(addresses --dc-ip wssnet)"
+
+python3 bench/run.py --quiet --rounds "$rounds" --workloads "$workloads" --targets crelay --refs crelay \
+    --proxy "martlet=9300=$tcp"
+echo
+echo "WebSocket route, against martlet's own direct TCP route:"
+python3 bench/run.py --quiet --rounds "$rounds" --workloads down64,up64,idle2000 --kinds dd --targets "" --refs martlet \
+    --proxy "martlet=9300=$tcp" --proxy "martlet-websocket=9301=$websocket"
