@@ -43,4 +43,4 @@ bench: build ## Speed and memory against a minimal C relay (needs a C compiler, 
 	@scripts/bench.sh $(ROUNDS) $(ARGS)
 
 clean: ## Remove what was built
-	rm -rf .build bench/bin
+	rm -rf .build bench/mtload bench/crelay

@@ -151,9 +151,13 @@ static void encrypt_batch(slice q[8], const slice keys[CK_ROUNDS + 1][8]) {
 /// Round keys to slices, each repeated for the eight blocks.
 static void slice_keys(slice out[CK_ROUNDS + 1][8], const uint8_t *keys) {
     for (int round = 0; round <= CK_ROUNDS; round++, keys += CK_BLOCK) {
-        uint8_t repeated[BATCH_BYTES];
-        for (int i = 0; i < BATCH_BLOCKS; i++) memcpy(repeated + i * CK_BLOCK, keys, CK_BLOCK);
-        load_batch(out[round], repeated);
+        uint64_t even = spread(load_le32(keys)) | spread(load_le32(keys + 8)) << 8;
+        uint64_t odd = spread(load_le32(keys + 4)) | spread(load_le32(keys + 12)) << 8;
+        for (int i = 0; i < LANE_BLOCKS; i++) {
+            out[round][i] = (slice){even, even};
+            out[round][i + 4] = (slice){odd, odd};
+        }
+        transpose(out[round]);
     }
 }
 
@@ -188,8 +192,7 @@ static void blocks2(const ck_run *first, const ck_run *second, uint32_t mask, ui
                     size_t count) {
     blocks(first, dst, src, count);
     blocks(second, dst, dst, count);
-    if (mask == 0) return;
-    for (size_t i = 0; i < count * CK_BLOCK; i++) dst[i] ^= (uint8_t)(mask >> (i % 4 * 8));
+    if (mask != 0) ck_xor_mask(mask, dst, count * CK_BLOCK);
 }
 
 /// The S-box on the four bytes of a word.

@@ -13,7 +13,7 @@ enum {
     /// Pieces up to this many bytes that do not fill whole blocks go through a padded copy in one call; for longer
     /// ones three calls (head, blocks, tail) are cheaper than the copy.
     PADDED_BYTES = 512,
-    /// Streams with different phases take turns on pieces of this size, which stay in the nearest cache.
+    /// Streams with different phases take turns on pieces of this size: a multiple of the mask's length.
     PIECE_BYTES = 4096,
 };
 
@@ -155,17 +155,15 @@ void ck_ctr_xor2(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uint8_t *src
     ck_ctr_xor2_masked(first, second, dst, src, count, 0, 0);
 }
 
-/// Streams whose blocks begin at different bytes: a masked pass with one of them needs the other's place taken, so
-/// the mask goes on with the bytes themselves.
-static void xor2_unequal(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uint8_t *src, size_t count,
-                         uint32_t mask) {
+/// Streams whose blocks begin at different bytes take turns. The cipher is the bottleneck, not the memory, so a
+/// piece that stays in the nearest cache costs hardly more than one pass.
+static void xor2_in_turns(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uint8_t *src, size_t count,
+                          uint32_t mask) {
     while (count > 0) {
         size_t part = smaller(count, PIECE_BYTES);
         ck_ctr_xor(first, dst, src, part);
         ck_ctr_xor(second, dst, dst, part);
-        if (mask != 0) {
-            for (size_t i = 0; i < part; i++) dst[i] ^= (uint8_t)(mask >> (i % 4 * 8));
-        }
+        if (mask != 0) ck_xor_mask(mask, dst, part);
         dst += part;
         src += part;
         count -= part;
@@ -176,7 +174,7 @@ void ck_ctr_xor2_masked(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uint8
                         uint32_t mask, unsigned phase) {
     unsigned block_phase = first->offset % CK_BLOCK;
     if (block_phase != second->offset % CK_BLOCK) {
-        xor2_unequal(first, second, dst, src, count, rotated_mask(mask, phase));
+        xor2_in_turns(first, second, dst, src, count, rotated_mask(mask, phase));
         return;
     }
     pass both = {

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { CK_BLOCK = 16, CK_ROUNDS = 14, CK_ROUND_KEY_BYTES = (CK_ROUNDS + 1) * CK_BLOCK };
 
@@ -29,6 +30,20 @@ typedef struct ck_level {
     void (*blocks2)(const ck_run *first, const ck_run *second, uint32_t mask, uint8_t *dst, const uint8_t *src,
                     size_t count);
 } ck_level;
+
+/// XORs the mask's four bytes (little-endian), repeated, over memory.
+static inline void ck_xor_mask(uint32_t mask, uint8_t *bytes, size_t count) {
+    const uint8_t order[4] = {(uint8_t)mask, (uint8_t)(mask >> 8), (uint8_t)(mask >> 16), (uint8_t)(mask >> 24)};
+    uint32_t word, masked;
+    memcpy(&word, order, sizeof word);
+    size_t i = 0;
+    for (; count - i >= sizeof word; i += sizeof word) {
+        memcpy(&masked, bytes + i, sizeof word);
+        masked ^= word;
+        memcpy(bytes + i, &masked, sizeof word);
+    }
+    for (; i < count; i++) bytes[i] ^= order[i % sizeof word];
+}
 
 #if defined(__x86_64__)
 extern const ck_level ck_level_avx512_vaes;

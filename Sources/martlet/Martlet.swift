@@ -18,11 +18,11 @@ struct Martlet: AsyncParsableCommand {
             prints the link for your Telegram app. `martlet help run` shows every flag; the flags of tg-ws-proxy work.
 
             EXAMPLES:
-              martlet                                   a bridge for the app on this machine
-              martlet --host 0.0.0.0                    for the phones in your network as well
-              martlet run --config /etc/martlet.toml    with a configuration file
-              martlet link                              show the link and its QR code again
-              martlet config print --defaults           a commented file with every option
+              martlet                          a bridge for the app on this machine
+              martlet --host 0.0.0.0           for the phones in your network, too
+              martlet --config martlet.toml    with a configuration file
+              martlet link                     the link and its QR code again
+              martlet config print --defaults  a commented file of every option
             """,
         version: version,
         subcommands: [RunCommand.self, LinkCommand.self, SecretCommand.self, ConfigCommand.self],

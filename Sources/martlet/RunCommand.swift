@@ -3,6 +3,7 @@ import Logging
 import ProxyEngine
 import ProxyPolicy
 import ServiceLifecycle
+import UnixSignals
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -22,12 +23,16 @@ struct RunCommand: AsyncParsableCommand {
 
             EXAMPLES:
               martlet run
-              martlet run --host 0.0.0.0 --port 443 --fake-tls-domain www.example.com
+              martlet run --host 0.0.0.0 --fake-tls-domain www.example.com
               martlet run --config /etc/martlet.toml --log-format json
-              martlet run --secret dd000102030405060708090a0b0c0d0e0f --cfproxy-worker-domain relay.example.workers.dev
+              martlet run --cfproxy-worker-domain relay.example.workers.dev
 
-            EXIT CODES: 0 stopped after draining; 64 wrong flags; 69 cannot listen; 73 state directory or log file \
-            cannot be used; 78 wrong configuration.
+            EXIT CODES:
+              0   stopped after the sessions were drained
+              64  a flag is wrong
+              69  cannot listen: address in use, not available, not permitted
+              73  the state directory or the log file cannot be used
+              78  the configuration file or a variable is wrong
             """
     )
 

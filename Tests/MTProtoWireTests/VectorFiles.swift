@@ -132,3 +132,8 @@ extension [UInt8] {
         map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }
+
+/// The bytes of a literal in hexadecimal.
+func unhex(_ text: String) throws -> [UInt8] {
+    try #require([UInt8](hex: text))
+}

@@ -2,12 +2,12 @@ package import NIOCore
 
 /// What matters of a TLS ClientHello.
 ///
-/// Shape of the record (all lengths big endian): type 0x16, version (2), length (2); message type 1, length (3); then from
-/// offset 9: version (2), random (32) at 11, session id (length byte), cipher suites (2-byte length), compression methods
-/// (length byte), extensions (2-byte length).
+/// Shape of the record (all lengths big endian): type 0x16, version (2), length (2); message type 1, length (3); then
+/// from offset 9: version (2), random (32) at 11, session id (length byte), cipher suites (2-byte length), compression
+/// methods (length byte), extensions (2-byte length).
 ///
-/// Specification: RFC 8446, section 4.1.2. Only what the reply needs must be there; whether the hello comes from a client
-/// of ours is for `ClientHelloProof` to say.
+/// Specification: RFC 8446, section 4.1.2. Only what the reply needs must be there; whether the hello comes from a
+/// client of ours is for `ClientHelloProof` to say.
 package struct ClientHello: Equatable, Sendable {
     /// Where the random stands in the record.
     package static let randomRange = 11..<43
@@ -43,8 +43,8 @@ package struct ClientHello: Equatable, Sendable {
         extensions = reader.readLengthPrefixedSlice(as: UInt16.self) ?? ByteBuffer()
     }
 
-    /// The cipher suite to answer with: the first of TLS 1.3's three that the client names (observed: servers that follow
-    /// the client's preference); nil when it names none.
+    /// The cipher suite to answer with: the first of TLS 1.3's three that the client names (observed: servers that
+    /// follow the client's preference); nil when it names none.
     package var preferredCipherSuite: UInt16? {
         var reader = cipherSuites
         while let suite = reader.readInteger(as: UInt16.self) {
@@ -53,8 +53,8 @@ package struct ClientHello: Equatable, Sendable {
         return nil
     }
 
-    /// The host name that the client asks for (extension 0, RFC 6066 section 3), for logs; nil when it names none or the
-    /// name is not printable ASCII.
+    /// The host name that the client asks for (extension 0, RFC 6066 section 3), for logs; nil when it names none or
+    /// the name is not printable ASCII.
     ///
     /// Clients of ours may leave it out (observed: some on Apple's systems), and a prober may write anything here.
     package var serverName: String? {

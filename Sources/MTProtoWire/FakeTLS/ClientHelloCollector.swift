@@ -8,8 +8,8 @@ package import NIOCore
 ///
 /// The collector stores positions only. The bytes stay with the caller, who passes all of them each time.
 package struct ClientHelloCollector: Equatable, Sendable {
-    /// The longest handshake message, header included. Clients send up to 1 900 bytes; a message with every extension in
-    /// use stays far below one full TLS record.
+    /// The longest handshake message, header included. Clients send up to 1 900 bytes; a message with every extension
+    /// in use stays far below one full TLS record.
     package static let maximumMessageLength = 16_384
     /// The most records that a message may be cut into: the bound on what headers add to the bytes.
     package static let maximumRecords = 64

@@ -1,7 +1,7 @@
 /// That a ClientHello was made by somebody who knows an ee secret, and when.
 ///
-/// With mac = HMAC-SHA256(key, record with bytes 11..<43 zeroed), the hello's random is mac[0..<28], then mac[28..<32] XOR
-/// the Unix time in seconds (little endian). Nothing else in the hello counts.
+/// With mac = HMAC-SHA256(key, record with bytes 11..<43 zeroed), the hello's random is mac[0..<28], then mac[28..<32]
+/// XOR the Unix time in seconds (little endian). Nothing else in the hello counts.
 ///
 /// Source: observed in clients (tdlib) and in all servers.
 package struct ClientHelloProof: Equatable, Sendable {

@@ -10,8 +10,8 @@ package import NIOCore
 /// - `14 03 03 00 01 01`
 /// - `17 03 03`, length, that many random bytes: what would be the encrypted certificate
 ///
-/// The random is HMAC-SHA256(key, client's random ‖ all three records with zeros in place of the random). Clients insist on
-/// exactly these three records (observed: tdlib).
+/// The random is HMAC-SHA256(key, client's random ‖ all three records with zeros in place of the random). Clients
+/// insist on exactly these three records (observed: tdlib).
 package struct ServerHello: Equatable, Sendable {
     package var clientRandom: Block32
     /// The client's, 0...32 bytes.
@@ -59,8 +59,8 @@ package struct ServerHello: Equatable, Sendable {
         )
     }
 
-    /// The X25519 public key of a private key: a point on the curve, which 32 random bytes are in half of all cases only,
-    /// as an observer can compute.
+    /// The X25519 public key of a private key: a point on the curve, which 32 random bytes are in half of all cases
+    /// only, as an observer can compute.
     package static func publicKey(seed: Block32) -> Block32 {
         typealias PrivateKey = Curve25519.KeyAgreement.PrivateKey
         let privateKey = (try? seed.withUnsafeBytes { try PrivateKey(rawRepresentation: $0) }) ?? PrivateKey()

@@ -2,16 +2,16 @@ package import NIOCore
 
 /// Decides about one connection: from its first byte to a client with a known secret, or to a stranger.
 ///
-/// Bare obfuscated2 is decided by its 64 bytes. FakeTLS goes through a signed ClientHello, our ServerHello, and 64 bytes
-/// inside records. All that was read is kept until then, so that a stranger can be passed on to the mask host as if the
-/// proxy had never been there.
+/// Bare obfuscated2 is decided by its 64 bytes. FakeTLS goes through a signed ClientHello, our ServerHello, and 64
+/// bytes inside records. All that was read is kept until then, so that a stranger can be passed on to the mask host as
+/// if the proxy had never been there.
 package struct ClientHandshake: Sendable {
     /// What to do after some bytes.
     package enum Outcome: Equatable, Sendable {
         /// Wait for more bytes.
         case needMore
-        /// The ClientHello is proven: send these bytes, then call `receive` again with an empty buffer, as the client may
-        /// have sent more already.
+        /// The ClientHello is proven: send these bytes, then call `receive` again with an empty buffer, as the client
+        /// may have sent more already.
         case reply(ByteBuffer)
         /// A client of ours. The handshake is over.
         case accepted(ClientGreeting)
@@ -43,15 +43,17 @@ package struct ClientHandshake: Sendable {
 
     private let rules: HandshakeRules
     private var state = State.opening
-    /// Bytes that were read and neither decided nor passed on. In front of the reply all of them; behind it, until the next
-    /// call, those that came with the ClientHello. At most `ClientHelloCollector.maximumByteCount` and one receive buffer.
+    /// Bytes that were read and neither decided nor passed on. In front of the reply all of them; behind it, until the
+    /// next call, those that came with the ClientHello. At most `ClientHelloCollector.maximumByteCount` and one receive
+    /// buffer.
     private var kept = ByteBuffer()
 
     package init(rules: HandshakeRules) {
         self.rules = rules
     }
 
-    /// Everything that the client sent so far, for the mask host; empty once a ServerHello was sent or a client accepted.
+    /// Everything that the client sent so far, for the mask host; empty once a ServerHello was sent or a client
+    /// accepted.
     package var bytesRead: ByteBuffer {
         hasReplied ? ByteBuffer() : kept
     }
@@ -59,7 +61,8 @@ package struct ClientHandshake: Sendable {
     /// Whether a ServerHello was made: too late for the mask host.
     package private(set) var hasReplied = false
 
-    /// Takes what the client sent, in any pieces, and leaves `bytes` empty. Once the handshake is over it takes nothing.
+    /// Takes what the client sent, in any pieces, and leaves `bytes` empty. Once the handshake is over it takes
+    /// nothing.
     ///
     /// Keeps no reference to the memory of `bytes`.
     package mutating func receive(

@@ -25,8 +25,8 @@ enum ConnectionOpening: Equatable {
         }
     }
 
-    /// The first four are four bytes because obfuscated2 headers avoid exactly those; the rest are as long as it takes for
-    /// no header to begin so by chance.
+    /// The first four are four bytes because obfuscated2 headers avoid exactly those; the rest are as long as it takes
+    /// for no header to begin so by chance.
     private static let methods = [
         "GET ", "POST", "HEAD", "OPTI", "PUT ", "CONNECT ", "DELETE ", "PATCH ", "TRACE ",
     ].map(Method.init)

@@ -1,8 +1,8 @@
 /// What the first 64 bytes of a client's stream say.
 ///
-/// Shape: 0..<8 random; 8..<40 key; 40..<56 counter; 56..<64 enciphered: 56..<60 four equal bytes that name the framing,
-/// 60..<62 the data center (Int16, little endian), 62..<64 random. Only the last eight bytes are enciphered on the wire,
-/// with the keystream's bytes 56..<64.
+/// Shape: 0..<8 random; 8..<40 key; 40..<56 counter; 56..<64 enciphered: 56..<60 four equal bytes that name the
+/// framing, 60..<62 the data center (Int16, little endian), 62..<64 random. Only the last eight bytes are enciphered on
+/// the wire, with the keystream's bytes 56..<64.
 ///
 /// Specification: https://core.telegram.org/mtproto/mtproto-transports#transport-obfuscation
 package struct Obfuscated2Header: Equatable, Sendable {

@@ -2,8 +2,9 @@ import Crypto
 
 /// The two keystreams that a 64-byte obfuscated2 header stands for.
 ///
-/// Bytes 8..<56 of the header are a key (32) and a counter (16) for the direction of the header itself; the same 48 bytes
-/// in reverse order serve the other direction. With a proxy secret each key is SHA-256(key ‖ secret); the counters stay.
+/// Bytes 8..<56 of the header are a key (32) and a counter (16) for the direction of the header itself; the same 48
+/// bytes in reverse order serve the other direction. With a proxy secret each key is SHA-256(key ‖ secret); the
+/// counters stay.
 ///
 /// Specification: https://core.telegram.org/mtproto/mtproto-transports#transport-obfuscation
 enum Obfuscated2Keys {

@@ -29,7 +29,8 @@ package enum ProxyProtocolHeader {
 
     /// The longest header of version 1 with its line end, from the specification.
     package static let maximumTextLength = 107
-    /// The longest header of version 2 that is taken: 16 bytes, and much more than addresses and the fields in use need.
+    /// The longest header of version 2 that is taken: 16 bytes, and much more than addresses and the fields in use
+    /// need.
     package static let maximumBinaryLength = binaryPrefixLength + 2_048
 
     private static let textPrefix = Array("PROXY ".utf8)

@@ -1,6 +1,6 @@
 extension ProxySecret {
-    /// Reads a secret as people paste it: hexadecimal or base64 (either alphabet, padding optional); blanks around it are
-    /// ignored.
+    /// Reads a secret as people paste it: hexadecimal or base64 (either alphabet, padding optional); blanks around it
+    /// are ignored.
     ///
     /// Hexadecimal is tried first. No text is valid as both: the base64 of a secret either has another length or begins
     /// with a letter that is not a hexadecimal digit.

@@ -1,8 +1,8 @@
 /// What a client must know to use the proxy: a key, and the way in which connections are disguised.
 ///
 /// Written as 32 hexadecimal digits (plain), "dd" and 32 digits (padded), or "ee", 32 digits and the host name's ASCII
-/// bytes in hexadecimal (FakeTLS); clients also take the same bytes in base64 and base64url (observed: Telegram Desktop,
-/// Android, iOS).
+/// bytes in hexadecimal (FakeTLS); clients also take the same bytes in base64 and base64url (observed: Telegram
+/// Desktop, Android, iOS).
 ///
 /// Its descriptions never show the key; only `text` and the links do.
 package struct ProxySecret: Hashable, Sendable {

@@ -25,8 +25,8 @@ extension SecretError: CustomStringConvertible {
     /// One sentence for the person who typed the secret; safe to log.
     package var message: String {
         let expected = """
-            expected 32 hexadecimal digits, or "dd" and 32 digits, or "ee", 32 digits and the host name in hexadecimal; \
-            or the same bytes in base64
+            expected 32 hexadecimal digits, or "dd" and 32 digits, or "ee", 32 digits and the host name in \
+            hexadecimal, or the same bytes in base64
             """
         switch self {
         case .empty:

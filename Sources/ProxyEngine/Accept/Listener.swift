@@ -52,14 +52,9 @@ struct Listener {
                     loop.shared.addGate(gate, on: loop.eventLoop)
                 }
             }
-            .childChannelOption(.recvAllocator, value: loop.allocator)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            .childChannelOption(
-                .writeBufferWaterMark,
-                value: .init(low: LoopContext.writeLowWater, high: LoopContext.writeHighWater)
-            )
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    channel.applyOptions(of: loop, allocator: loop.allocator)
                     #if !os(Linux)
                         channel.enableKeepAlive()
                         channel.setSocketBuffers(bufferBytes)

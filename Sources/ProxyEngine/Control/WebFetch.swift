@@ -51,7 +51,12 @@ enum WebFetch {
             }
         }
         defer { timer.cancel() }
-        return try await answer.futureResult.get()
+        // A server that hangs shall not hold up the end of the proxy.
+        return try await withTaskCancellationHandler {
+            try await answer.futureResult.get()
+        } onCancel: {
+            answer.fail(CancellationError())
+        }
     }
 
     /// The parts of a URL that a request needs.
@@ -60,6 +65,12 @@ enum WebFetch {
         var host: String
         var port: Int
         var path: String
+
+        /// The value of the `Host` header: with the port unless it is the scheme's own (RFC 9110, section 7.2).
+        var authority: String {
+            let isUsual = port == (isSecure ? 443 : 80) && !host.contains(":")
+            return isUsual ? host : "\(SocketTarget(host: host, port: port))"
+        }
 
         init?(_ url: String) {
             let rest: Substring
@@ -99,7 +110,7 @@ private final class FetchHandler: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        let headers: HTTPHeaders = ["Host": place.host, "User-Agent": "martlet", "Connection": "close"]
+        let headers: HTTPHeaders = ["Host": place.authority, "User-Agent": "martlet", "Connection": "close"]
         let head = HTTPRequestHead(version: .http1_1, method: .GET, uri: place.path, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)

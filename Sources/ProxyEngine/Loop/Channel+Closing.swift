@@ -13,6 +13,7 @@ extension Channel {
     ///
     /// `close(mode: .output)` alone would drop what is queued when the other half is already shut.
     func closeOutputAfterFlush(_ eventLoop: any EventLoop) {
+        guard hasQueuedBytes else { return close(mode: .output, promise: nil) }
         let channel = self
         writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { _ in
             channel.close(mode: .output, promise: nil)
@@ -21,10 +22,17 @@ extension Channel {
 
     /// Closes both sides once everything queued has gone out.
     func closeAfterFlush() {
+        guard hasQueuedBytes else { return close(promise: nil) }
         let channel = self
         writeAndFlush(ByteBuffer()).assumeIsolated().whenComplete { _ in
             channel.close(promise: nil)
         }
+    }
+
+    /// Most of the time the kernel has taken everything, and no promise is needed to find that out.
+    private var hasQueuedBytes: Bool {
+        guard let count = try? syncOptions?.getOption(.bufferedWritableBytes) else { return true }
+        return count > 0
     }
 
     /// Closes at once with a reset, as the other side did.
@@ -33,6 +41,19 @@ extension Channel {
             _ = options.setSoLinger(linger(l_onoff: 1, l_linger: 0))
         }
         close(promise: nil)
+    }
+
+    /// The options that every connection of either side has. Set here, synchronously, and not on the bootstrap, which
+    /// would make a future for each of them.
+    func applyOptions(of loop: LoopContext, allocator: SharedReceiveAllocator) {
+        guard let options = syncOptions else { return }
+        try? options.setOption(.recvAllocator, value: allocator)
+        try? options.setOption(.maxMessagesPerRead, value: 1)
+        try? options.setOption(.allowRemoteHalfClosure, value: true)
+        try? options.setOption(
+            .writeBufferWaterMark,
+            value: .init(low: LoopContext.writeLowWater, high: LoopContext.writeHighWater)
+        )
     }
 
     func setReading(_ isOn: Bool) {

@@ -11,6 +11,7 @@ package final class LoopContext: @unchecked Sendable {
     /// Read at once from a socket. Larger reads spare system calls and epoll rounds in bulk; since one buffer serves
     /// the whole loop its size costs nothing per session.
     package static let receiveBytes = 256 << 10
+    package static let encryptedReceiveBytes = 64 << 10
     /// What a channel may have queued before its partner is no longer read. One read's output fits, so that bulk
     /// transfer does not toggle; with it the memory of a session whose peer does not read stays below
     /// ``receiveBytes`` + `writeHighWater` in each direction.
@@ -21,6 +22,8 @@ package final class LoopContext: @unchecked Sendable {
     package let shared: EngineState
     package let wheel: DeadlineWheel
     package let receive = ReceiveBuffer(capacity: LoopContext.receiveBytes)
+    /// For channels with TLS: NIOSSL keeps a plaintext buffer per channel that grows to the size of one read.
+    package let encryptedReceive = ReceiveBuffer(capacity: LoopContext.encryptedReceiveBytes)
     var random = SecureRandom()
     private var output: ByteBuffer
     private(set) lazy var pool = UpstreamPool(context: self)
@@ -37,6 +40,7 @@ package final class LoopContext: @unchecked Sendable {
     }
 
     var allocator: SharedReceiveAllocator { SharedReceiveAllocator(receive) }
+    var encryptedAllocator: SharedReceiveAllocator { SharedReceiveAllocator(encryptedReceive) }
 
     /// An empty buffer with room for `bytes`: the loop's own one, unless what was written last is still queued.
     func takeOutput(_ bytes: Int) -> ByteBuffer {

@@ -27,18 +27,29 @@ package final class ReceiveBuffer {
 }
 
 /// Lets channels of one event loop read into its ``ReceiveBuffer``.
+///
+/// NIO keeps the first buffer that a channel has read into for as long as the channel lives, so the first one is small
+/// and the channel's own. With `maxMessagesPerRead` at 1 (which is also how many buffers NIO would keep) and an
+/// allocator that says that its buffers may grow, NIO asks again for each further read and keeps nothing.
 package struct SharedReceiveAllocator: RecvByteBufferAllocator, @unchecked Sendable {
     // Unchecked: NIO calls an allocator on its channel's event loop alone, where the buffer lives.
+
+    /// Holds an obfuscated2 header with its first packet, or a ClientHello of the classic 517 bytes.
+    private static let firstReadBytes = 640
+
     private let shared: ReceiveBuffer
+    private var hasRead = false
 
     package init(_ shared: ReceiveBuffer) {
         self.shared = shared
     }
 
     package func buffer(allocator: ByteBufferAllocator) -> ByteBuffer {
-        shared.lend(allocator)
+        hasRead ? shared.lend(allocator) : allocator.buffer(capacity: Self.firstReadBytes)
     }
 
-    /// Always the same size.
-    package mutating func record(actualReadBytes: Int) -> Bool { false }
+    package mutating func record(actualReadBytes: Int) -> Bool {
+        hasRead = true
+        return true
+    }
 }

@@ -44,7 +44,7 @@ final class UpstreamAttempt: DeadlineOwner, @unchecked Sendable {
 
     private func connect(to target: SocketTarget, endpoint: WebSocketEndpoint?) {
         let upstream = Upstream(route: route, loop: loop)
-        let bootstrap = UpstreamBootstrap.make(loop) { channel in
+        let bootstrap = UpstreamBootstrap.make(loop, isEncrypted: endpoint != nil) { channel in
             // A WebSocket's handlers are put before it once TCP stands.
             try channel.pipeline.syncOperations.addHandler(upstream)
         }
@@ -81,7 +81,7 @@ final class UpstreamAttempt: DeadlineOwner, @unchecked Sendable {
                 pipeline.syncOperations.removeHandler(encoder, promise: nil)
             }
             try channel.pipeline.syncOperations.addHandlers(
-                [tls, encoder, decoder, upgrade], position: .before(upstream))
+                [ReceiveReturn(loop.encryptedReceive), tls, encoder, decoder, upgrade], position: .before(upstream))
         } catch {
             fail(RouteFailure(classifying: error))
         }
@@ -117,19 +117,14 @@ final class UpstreamAttempt: DeadlineOwner, @unchecked Sendable {
 /// How every connection towards the outside is set up.
 enum UpstreamBootstrap {
     static func make(
-        _ loop: LoopContext, prepare: @escaping @Sendable (any Channel) throws -> Void
+        _ loop: LoopContext, isEncrypted: Bool = false, prepare: @escaping @Sendable (any Channel) throws -> Void
     ) -> ClientBootstrap {
         let bufferBytes = loop.shared.configuration.relay.socketBufferBytes
         return ClientBootstrap(group: loop.eventLoop)
-            .channelOption(.recvAllocator, value: loop.allocator)
-            .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(
-                .writeBufferWaterMark,
-                value: .init(low: LoopContext.writeLowWater, high: LoopContext.writeHighWater)
-            )
             .connectTimeout(.milliseconds(UpstreamAttempt.timeoutMilliseconds + 1_000))
             .channelInitializer { channel in
                 do {
+                    channel.applyOptions(of: loop, allocator: isEncrypted ? loop.encryptedAllocator : loop.allocator)
                     channel.enableKeepAlive()
                     channel.setSocketBuffers(bufferBytes)
                     try prepare(channel)

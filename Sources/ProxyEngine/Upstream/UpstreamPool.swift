@@ -24,9 +24,11 @@ final class UpstreamPool: DeadlineOwner {
 
     init(context: LoopContext) {
         self.context = context
+        let configuration = context.shared.configuration
+        isOff = configuration.pool.size == 0 || !configuration.routes.usesWebSocket
     }
 
-    private var isOff: Bool { context.shared.configuration.pool.size == 0 }
+    private let isOff: Bool
 
     /// A warm upstream that is alive, and the opening of its successor.
     func lease(_ dataCenter: DataCenter) -> Upstream? {

@@ -1,8 +1,8 @@
 /// A set whose keys live for a time, with bounded memory and constant work: keys lie in a few generations, and a whole
 /// generation is forgotten at once.
 ///
-/// A key lives at least `life` and at most about a third longer, unless the set is full: then the oldest generation goes
-/// early. Times are of any clock that never runs backwards.
+/// A key lives at least `life` and at most about a third longer, unless the set is full: then the oldest generation
+/// goes early. Times are of any clock that never runs backwards.
 struct AgeingSet<Key: Hashable & Sendable>: Sendable {
     private struct Generation: Sendable {
         var start: Int64

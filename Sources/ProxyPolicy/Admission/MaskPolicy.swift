@@ -28,7 +28,8 @@ package struct MaskPolicy: Sendable, Equatable {
 
     /// A client that has closed its side may still read, so the mask host answers it too.
     ///
-    /// - Parameter hasReplied: a ServerHello went out already; the mask host cannot take over a conversation that it did
+    /// - Parameter hasReplied: a ServerHello went out already; the mask host cannot take over a conversation that it
+    ///   did
     ///   not begin.
     package func decide(for reason: StrangerReason, hasReplied: Bool) -> MaskDecision {
         if hasReplied { return .silence }

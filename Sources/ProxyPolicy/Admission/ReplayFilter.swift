@@ -11,8 +11,8 @@ package struct ReplayFilter: Sendable {
         package var replayedHellos = 0
         /// Hellos refused because the set was full of ones that may still be played back.
         package var hellosRefusedWhenFull = 0
-        /// Hellos refused because their time lies where the filter has forgotten what it saw (the wall clock went back),
-        /// or outside the window.
+        /// Hellos refused because their time lies where the filter has forgotten what it saw (the wall clock went
+        /// back), or outside the window.
         package var hellosOutOfMemory = 0
         /// Headers that had been seen.
         package var replayedHeaders = 0

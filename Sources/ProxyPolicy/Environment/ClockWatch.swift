@@ -1,5 +1,5 @@
-/// Notices that the machine slept or that its clock was set: the wall clock moved otherwise than the monotonic one, which
-/// stands still during sleep.
+/// Notices that the machine slept or that its clock was set: the wall clock moved otherwise than the monotonic one,
+/// which stands still during sleep.
 package struct ClockWatch: Sendable {
     /// A larger difference between two readings is a jump. Time daemons slew by at most 0.5 ms a second; they step, as
     /// sleep does, by seconds.

@@ -65,8 +65,8 @@ package struct WarmPool<Item> {
 
     // MARK: - Items
 
-    /// The newest upstream that is not too old; nil: the client opens its own. Both count as use. The caller checks that
-    /// the upstream is alive, and asks again when it is not.
+    /// The newest upstream that is not too old; nil: the client opens its own. Both count as use. The caller checks
+    /// that the upstream is alive, and asks again when it is not.
     package mutating func take(now: Int64) -> Item? {
         lastTake = now
         guard let newest = entries.last, now - newest.since <= maximumAge else { return nil }

@@ -16,8 +16,8 @@ package enum CommunityDomainList {
 
     /// Undoes the encoding of one name.
     ///
-    /// Source: observed in tg-ws-proxy. A name that ends in `.com` has every letter moved forward in the alphabet by the
-    /// number of letters before the ending; decoded it ends in `.co.uk`. Other names stand for themselves.
+    /// Source: observed in tg-ws-proxy. A name that ends in `.com` has every letter moved forward in the alphabet by
+    /// the number of letters before the ending; decoded it ends in `.co.uk`. Other names stand for themselves.
     package static func decode(_ name: String) -> String {
         let bytes = Array(name.utf8)
         let ending = Array(".com".utf8)
@@ -34,8 +34,8 @@ package enum CommunityDomainList {
         return String(decoding: decoded, as: UTF8.self) + ".co.uk"
     }
 
-    /// Reads a whole list: decoded, lower case, each name once, in the order of the text. Blank lines, comments (`#`) and
-    /// lines that are no domain name are passed over.
+    /// Reads a whole list: decoded, lower case, each name once, in the order of the text. Blank lines, comments (`#`)
+    /// and lines that are no domain name are passed over.
     package static func parse(_ text: String) throws(CommunityDomainListError) -> [String] {
         guard text.utf8.count <= maximumBytes else { throw .tooLong }
         var names: [String] = []
@@ -51,8 +51,8 @@ package enum CommunityDomainList {
         return names
     }
 
-    /// At most 253 bytes, two or more labels of 1 to 63 letters, digits and inner hyphens; the last one has at least two
-    /// characters and a letter.
+    /// At most 253 bytes, two or more labels of 1 to 63 letters, digits and inner hyphens; the last one has at least
+    /// two characters and a letter.
     package static func isDomainName(_ name: String) -> Bool {
         guard name.utf8.count <= 253 else { return false }
         let labels = name.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)

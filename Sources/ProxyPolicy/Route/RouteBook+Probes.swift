@@ -6,8 +6,9 @@ extension RouteBook {
     /// Data centers that no client used for this long are not probed, ms.
     static let probesWithin: Int64 = 10 * 60_000
 
-    /// Routes to try in the background now: their rest ended, and clients want their data center. The caller reports each
-    /// with `succeeded(…, evidence: .connection)` or `failed`; until then, or for a minute, it is not handed out again.
+    /// Routes to try in the background now: their rest ended, and clients want their data center. The caller reports
+    /// each with `succeeded(…, evidence: .connection)` or `failed`; until then, or for a minute, it is not handed out
+    /// again.
     package mutating func dueProbes(now: Int64) -> [(route: Route, dataCenter: DataCenter)] {
         struct Candidate {
             var dataCenter: DataCenter

@@ -49,8 +49,8 @@ package struct RouteBook: Sendable {
 
     /// All routes for a client of that data center, best first.
     ///
-    /// 1. Sound routes of the operator and Telegram: the one that worked last, then direct WebSocket, Workers (in random
-    ///    order), own domains (the preferred one, then in random order), direct TCP.
+    /// 1. Sound routes of the operator and Telegram: the one that worked last, then direct WebSocket, Workers (in
+    ///    random order), own domains (the preferred one, then in random order), direct TCP.
     /// 2. Resting routes of the same, soonest rested first.
     /// 3. Sound community domains: the preferred one, then in random order.
     /// 4. Resting community domains.
@@ -73,7 +73,8 @@ package struct RouteBook: Sendable {
 
     // MARK: - Reports
 
-    /// - Parameter evidence: what the success proves. A session also makes the route the one that is tried first; a mere
+    /// - Parameter evidence: what the success proves. A session also makes the route the one that is tried first; a
+    ///   mere
     ///   connection (a probe, a pooled connection) only heals it from failures to connect.
     package mutating func succeeded(
         _ route: Route, for dataCenter: DataCenter, now: Int64, evidence: RouteEvidence = .session

@@ -80,7 +80,8 @@ struct RouteOrder {
             result = Resting(index: index, until: until, reason: reason)
         }
         guard let host = rung.host, !hosts.isEmpty, let health = hosts[host] else { return result }
-        if let until = health.eligibleTime(isProbed: isProbed), until > result?.until ?? now, let reason = health.reason {
+        if let until = health.eligibleTime(isProbed: isProbed), until > result?.until ?? now, let reason = health.reason
+        {
             result = Resting(index: index, until: until, reason: reason)
         }
         return result

@@ -65,7 +65,8 @@ package struct SocketTarget: Hashable, Sendable, CustomStringConvertible {
     private static func isName(_ host: String) -> Bool {
         guard host.utf8.count <= maximumNameLength else { return false }
         let labels = host.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
-        guard labels.allSatisfy({ (1...63).contains($0.count) && $0.allSatisfy(isNameByte) }), let last = labels.last else {
+        guard labels.allSatisfy({ (1...63).contains($0.count) && $0.allSatisfy(isNameByte) }), let last = labels.last
+        else {
             return false
         }
         return !last.allSatisfy(isDigit)

@@ -1,5 +1,6 @@
-package import Foundation
+import Foundation
 package import NIOSSL
+import Synchronization
 
 /// A certificate and its key, as files and ready for a TLS server.
 package struct ServerIdentity: Sendable {
@@ -75,7 +76,10 @@ package actor CertificateAuthority {
                 certificatePath: directory.path("\(number).pem"),
                 keyPath: directory.path("\(number).key")
             )
-            let alternatives = names.map { ($0.contains(":") || $0.allSatisfy { $0.isNumber || $0 == "." } ? "IP:" : "DNS:") + $0 }
+            let alternatives = names.map { name in
+                let isAddress = name.contains(":") || name.allSatisfy { $0.isNumber || $0 == "." }
+                return (isAddress ? "IP:" : "DNS:") + name
+            }
             let signer = selfSigned ? [] : ["-CA", authority, "-CAkey", directory.path("ca.key")]
             try await OpenSSL.run(
                 ["req", "-x509", "-subj", "/CN=\(names.first ?? "nobody")", "-days", "2"]
@@ -94,12 +98,25 @@ package actor CertificateAuthority {
     }
 }
 
+/// A file of the process's authority, whose directory goes when the process ends.
+private let sharedDirectory = Mutex<URL?>(nil)
+
 /// Makes the process's authority once, however many tests ask at the same time.
 private actor SharedAuthority {
     private var task: Task<CertificateAuthority, any Error>?
 
     func get() async throws -> CertificateAuthority {
-        let task = task ?? Task { try await CertificateAuthority() }
+        let task =
+            task
+            ?? Task {
+                let authority = try await CertificateAuthority()
+                sharedDirectory.withLock { $0 = URL(fileURLWithPath: authority.certificatePath) }
+                atexit {
+                    guard let file = sharedDirectory.withLock({ $0 }) else { return }
+                    try? FileManager.default.removeItem(at: file.deletingLastPathComponent())
+                }
+                return authority
+            }
         self.task = task
         return try await task.value
     }

@@ -28,7 +28,8 @@ enum OpenSSL {
         let text = output.fileHandleForReading.readDataToEndOfFile()
         process.waitUntilExit()
         guard process.terminationStatus == 0 else {
-            throw KitError.command("openssl \(arguments.joined(separator: " ")): \(String(decoding: text, as: UTF8.self))")
+            let said = String(decoding: text, as: UTF8.self)
+            throw KitError.command("openssl \(arguments.joined(separator: " ")): \(said)")
         }
     }
 }

@@ -71,10 +71,10 @@ package struct FakeTLSHello: Sendable {
     }
 
     private static func message(sessionID: [UInt8], suites: [UInt16], extensions: [UInt8]) -> [UInt8] {
-        let suites = [0x0a, 0x0a] + suites.flatMap { bigEndian16(Int($0)) }
+        let offered: [UInt8] = [0x0a, 0x0a] + suites.flatMap { bigEndian16(Int($0)) }
         var body: [UInt8] = [3, 3] + [UInt8](repeating: 0, count: 32)
         body += [UInt8(sessionID.count)] + sessionID
-        body += bigEndian16(suites.count) + suites
+        body += bigEndian16(offered.count) + offered
         body += [1, 0] + bigEndian16(extensions.count) + extensions
         return [1, UInt8(body.count >> 16)] + bigEndian16(body.count & 0xffff) + body
     }

@@ -1,4 +1,4 @@
-package import MTProtoWire
+import MTProtoWire
 import NIOCore
 
 /// What a proxy answered to a FakeTLS hello: a ServerHello record, a change of ciphers, one record of "certificates".

@@ -27,7 +27,7 @@ enum HelloExtensions {
         all.append(field(0x0012, []))
         all.append(field(0x0033, prefixed(keyShares(shape, &generator))))
         all.append(field(0x002d, [1, 1]))
-        all.append(field(0x002b, [7, 0x6a, 0x6a, 3, 4, 3, 3]))
+        all.append(field(0x002b, [6, 0x6a, 0x6a, 3, 4, 3, 3]))
         all.append(field(0x001b, [2, 0, 2]))
         if shape == .modern { all.append(field(0xfe0d, encryptedHello(&generator))) }
         all.shuffle(using: &generator)

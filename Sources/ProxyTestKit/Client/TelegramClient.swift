@@ -49,7 +49,7 @@ package actor TelegramClient {
                 opening.writeBytes(hello.wire)
                 try await stream.write(opening, segments: options.segments, within: options.patience)
                 opening.clear()
-                reply = try await FakeTLSReply.read(from: stream, hello: hello, secret: secret, within: options.patience)
+                reply = try await .read(from: stream, hello: hello, secret: secret, within: options.patience)
             }
             let header = try makeHeader(secret, options, &generator)
             let client = TelegramClient(stream, header, hello, reply, options, generator)
@@ -169,7 +169,7 @@ package actor TelegramClient {
 
     /// Encrypts and sends bytes of the packet stream, whether they are packets or not.
     package func sendStream(_ plain: ByteBuffer, segments: SegmentPlan = .whole) async throws {
-        // Up to `enqueue` nothing suspends: the order of keystream is the order on the wire.
+        // Up to `enqueue` nothing suspends: the order of the keystream is the order on the wire.
         var bytes = plain
         bytes.withUnsafeMutableReadableBytes { outbound.apply(inPlace: $0) }
         if let held = heldHeader {
@@ -178,7 +178,8 @@ package actor TelegramClient {
         }
         let framed = records?.up.encode(bytes) ?? bytes
         if segments == .whole {
-            try await stream.write(framed, within: options.patience)
+            let taken = stream.enqueue(framed)
+            try await taken.value(within: options.patience, "sending \(framed.readableBytes) bytes")
         } else {
             try await stream.write(framed, segments: segments, within: options.patience)
         }

@@ -1,8 +1,10 @@
-package import MTProtoWire
+import MTProtoWire
 package import NIOCore
 import Synchronization
 
 /// The data center's end of one session: reads the 64-byte header, then packets both ways.
+///
+/// One task sends at a time and one receives.
 package actor DataCenterSession {
     /// A payload that asks a ``DataCenterBehaviour/sink`` for its digest.
     package static let reportRequest = Array("REPORT??".utf8)

@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 import NIOPosix
 package import NIOSSL
 
@@ -69,7 +69,10 @@ extension ByteStream {
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
-            .channelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16384, maximum: 1 << 18))
+            .channelOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16384, maximum: 1 << 18)
+            )
         if let bytes = options.receiveBufferBytes {
             bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: .init(bytes))
         }
@@ -79,10 +82,14 @@ extension ByteStream {
         if let source = options.source {
             bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: source, port: 0))
         }
-        return try await bootstrap.connect(host: host, port: port) { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try ByteStream(channel: channel, security: security())
+        do {
+            return try await bootstrap.connect(host: host, port: port) { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try ByteStream(channel: channel, security: security())
+                }
             }
+        } catch ChannelError.connectTimeout {
+            throw KitError.timedOut("connecting to \(host):\(port)")
         }
     }
 }

@@ -1,6 +1,6 @@
 package import NIOCore
 import NIOPosix
-package import NIOSSL
+import NIOSSL
 import Synchronization
 
 /// One TCP connection, with or without TLS, as bytes that are read only when somebody asks for them.
@@ -12,17 +12,19 @@ package final class ByteStream: Sendable {
     package let channel: any Channel
 
     private let counters: StreamCounters
-    private let tap: NIOLoopBound<SocketTap>
-    private let handler: NIOLoopBound<StreamHandler>
+    let tap: NIOLoopBound<SocketTap>
+    let handler: NIOLoopBound<StreamHandler>
+    private let ended: EventLoopFuture<Void>
     private let closed: EventLoopFuture<Void>
     private let nextReader = Atomic<Int>(0)
 
     /// Call on the channel's event loop, in its initializer; `security` goes between the socket and the stream.
     init(channel: any Channel, captures: Bool = false, security: [any ChannelHandler] = []) throws {
         let counters = StreamCounters(captures: captures)
+        let ended = channel.eventLoop.makePromise(of: Void.self)
         let closed = channel.eventLoop.makePromise(of: Void.self)
         let tap = SocketTap(counters: counters)
-        let handler = StreamHandler(counters: counters, closed: closed)
+        let handler = StreamHandler(counters: counters, tap: tap, ended: ended, closed: closed)
         let pipeline = channel.pipeline.syncOperations
         try pipeline.addHandler(tap)
         try pipeline.addHandlers(security)
@@ -31,18 +33,21 @@ package final class ByteStream: Sendable {
         self.counters = counters
         self.tap = NIOLoopBound(tap, eventLoop: channel.eventLoop)
         self.handler = NIOLoopBound(handler, eventLoop: channel.eventLoop)
+        self.ended = ended.futureResult
         self.closed = closed.futureResult
     }
 
     // MARK: Reading
 
     /// The next bytes, at least one and at most `maximum`; nil when the other side has sent its last.
+    /// - Throws: ``KitError/ended(_:)`` after a RST, the TLS library's error when TLS broke.
     package func read(upTo maximum: Int = 1 << 18, within limit: Duration? = nil) async throws -> ByteBuffer? {
         try await read(minimum: 1, maximum: maximum, within: limit)
     }
 
     /// Exactly `count` bytes.
     /// - Throws: ``KitError/truncated(wanted:got:_:)`` or ``KitError/ended(_:)`` when the stream ends before.
+    @discardableResult
     package func read(exactly count: Int, within limit: Duration? = nil) async throws -> ByteBuffer {
         guard count > 0 else { return ByteBuffer() }
         guard let bytes = try await read(minimum: count, maximum: count, within: limit) else {
@@ -75,7 +80,7 @@ package final class ByteStream: Sendable {
                 handler.value.read(id, minimum: minimum, maximum: maximum, within: amount, on: eventLoop)
             }.get()
         } onCancel: {
-            eventLoop.execute { handler.value.fail(id, CancellationError()) }
+            eventLoop.execute { handler.value.cancel(id) }
         }
     }
 
@@ -106,12 +111,17 @@ package final class ByteStream: Sendable {
 
     /// Sends FIN (below TLS: after close_notify) and goes on reading.
     package func halfClose() async throws {
-        try await channel.close(mode: .output).get()
+        try await channel.close(mode: .output).value(within: .seconds(10), "half-closing")
     }
 
     /// Closes orderly. Unread bytes turn a FIN into a RST, as with every socket.
     package func close() async {
-        try? await channel.close().value(within: .seconds(5), "closing")
+        let (channel, handler) = (channel, handler)
+        channel.eventLoop.execute {
+            channel.close(promise: nil)
+            handler.value.drain()
+        }
+        try? await closed.value(within: .seconds(5), "closing")
     }
 
     /// Closes with a RST.
@@ -124,6 +134,11 @@ package final class ByteStream: Sendable {
     package func closeSocket(reset: Bool = false) {
         let tap = tap
         channel.eventLoop.execute { tap.value.closeSocket(reset: reset) }
+    }
+
+    /// Returns when the other side ended its direction, or the connection is closed; without reading.
+    package func waitUntilEnded(within limit: Duration? = nil) async throws {
+        try await ended.value(within: limit, "end of the stream")
     }
 
     /// Returns when the connection is closed in both directions.

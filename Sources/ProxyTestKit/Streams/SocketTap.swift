@@ -62,6 +62,7 @@ final class SocketTap: ChannelDuplexHandler {
 
     private let counters: StreamCounters
     private var context: ChannelHandlerContext?
+    private var hasHalfClosed = false
 
     init(counters: StreamCounters) {
         self.counters = counters
@@ -101,13 +102,13 @@ final class SocketTap: ChannelDuplexHandler {
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
         if mode == .all { counters.note(.closedHere) }
+        if mode == .output { hasHalfClosed = true }
         context.close(mode: mode, promise: promise)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        // A socket that the selector reports as dead without an error to read closes without any other event. After a
-        // FIN that is the orderly end of both directions.
-        if counters.ending == .open { counters.note(.reset) }
+        // A FIN that comes after ours closes the channel without another event; so does a write that fails.
+        if counters.ending == .open { counters.note(hasHalfClosed ? .finished : .reset) }
         context.fireChannelInactive()
     }
 

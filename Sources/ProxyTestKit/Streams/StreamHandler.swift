@@ -15,18 +15,30 @@ final class StreamHandler: ChannelInboundHandler {
     }
 
     private let counters: StreamCounters
+    private let tap: SocketTap
     private var context: ChannelHandlerContext?
     private var buffer = ByteBuffer()
     private var waiter: Waiter?
+    private var lastID = 0
+    private var cancelled: Set<Int> = []
     private var isPaused = false
     private var isReading = false
+    private var isDraining = false
     private var hasEnded = false
     private var failure: (any Error)?
     private var secured: EventLoopPromise<Void>?
-    private var closed: EventLoopPromise<Void>
+    private let ended: EventLoopPromise<Void>
+    private let closed: EventLoopPromise<Void>
 
-    init(counters: StreamCounters, closed: EventLoopPromise<Void>) {
+    init(
+        counters: StreamCounters,
+        tap: SocketTap,
+        ended: EventLoopPromise<Void>,
+        closed: EventLoopPromise<Void>
+    ) {
         self.counters = counters
+        self.tap = tap
+        self.ended = ended
         self.closed = closed
     }
 
@@ -41,6 +53,11 @@ final class StreamHandler: ChannelInboundHandler {
         on eventLoop: any EventLoop
     ) -> EventLoopFuture<ByteBuffer?> {
         let promise = eventLoop.makePromise(of: ByteBuffer?.self)
+        lastID = max(lastID, id)
+        guard cancelled.remove(id) == nil else {
+            promise.fail(CancellationError())
+            return promise.futureResult
+        }
         guard waiter == nil else {
             promise.fail(KitError.violation("two readers on one stream"))
             return promise.futureResult
@@ -55,16 +72,33 @@ final class StreamHandler: ChannelInboundHandler {
         return promise.futureResult
     }
 
-    func fail(_ id: Int, _ error: any Error) {
+    private func fail(_ id: Int, _ error: any Error) {
         guard let waiter, waiter.id == id else { return }
         self.waiter = nil
         waiter.timer?.cancel()
         waiter.promise.fail(error)
     }
 
+    /// Fails a read that waits, or that is still on its way here.
+    func cancel(_ id: Int) {
+        if id > lastID { cancelled.insert(id) }
+        fail(id, CancellationError())
+    }
+
     func setReading(paused: Bool) {
         isPaused = paused
         if !paused { serve() }
+    }
+
+    /// To be called behind an orderly close: reads and forgets, and closes the socket as soon as the other side has
+    /// ended its direction too. (A TLS handler that allows half-closure would wait for its own timeout.)
+    func drain() {
+        isDraining = true
+        if hasEnded {
+            tap.closeSocket(reset: false)
+        } else {
+            context?.read()
+        }
     }
 
     /// Completes when TLS is up, fails when it cannot come up any more.
@@ -90,6 +124,7 @@ final class StreamHandler: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !isDraining else { return }
         var bytes = unwrapInboundIn(data)
         buffer.discardReadBytes()
         buffer.writeBuffer(&bytes)
@@ -98,7 +133,7 @@ final class StreamHandler: ChannelInboundHandler {
     func channelReadComplete(context: ChannelHandlerContext) {
         isReading = false
         serve()
-        if waiter == nil, secured != nil { context.read() }
+        if isDraining || (waiter == nil && secured != nil) { context.read() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -126,9 +161,15 @@ final class StreamHandler: ChannelInboundHandler {
     // MARK: Inside
 
     private func end(_ error: (any Error)?) {
-        if failure == nil { failure = error }
+        if counters.ending == .reset {
+            failure = KitError.ended(.reset)
+        } else if failure == nil {
+            failure = error
+        }
         hasEnded = true
-        secured?.fail(error ?? KitError.ended(counters.ending))
+        ended.succeed()
+        if isDraining { tap.closeSocket(reset: false) }
+        secured?.fail(failure ?? KitError.ended(counters.ending))
         secured = nil
         serve()
     }
@@ -147,6 +188,12 @@ final class StreamHandler: ChannelInboundHandler {
         self.waiter = nil
         waiter.timer?.cancel()
         let count = min(buffer.readableBytes, waiter.maximum)
-        waiter.promise.succeed(count == 0 && hasEnded ? nil : buffer.readSlice(length: count))
+        if count > 0 {
+            waiter.promise.succeed(buffer.readSlice(length: count))
+        } else if let failure {
+            waiter.promise.fail(failure)
+        } else {
+            waiter.promise.succeed(nil)
+        }
     }
 }

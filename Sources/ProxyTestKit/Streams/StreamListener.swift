@@ -1,4 +1,4 @@
-package import NIOCore
+import NIOCore
 import NIOPosix
 import Synchronization
 
@@ -98,11 +98,11 @@ final class StreamListener: Sendable {
                 for try await stream in streams {
                     acceptedCount.add(1, ordering: .relaxed)
                     group.addTask {
-                        try? await serve(stream)
-                        if Task.isCancelled {
-                            stream.closeSocket(reset: true)
-                        } else {
+                        await withTaskCancellationHandler {
+                            try? await serve(stream)
                             await stream.close()
+                        } onCancel: {
+                            stream.closeSocket(reset: true)
                         }
                     }
                 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ProxyPolicy
 
 /// `martlet config …`
 struct ConfigCommand: AsyncParsableCommand {

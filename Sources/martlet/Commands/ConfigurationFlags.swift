@@ -30,13 +30,8 @@ struct ConfigurationFlags: ParsableArguments {
     /// - Parameter ownFlags: flags of the command itself, for suggestions.
     /// - Throws: an exit code, after everything that is wrong was written to stderr.
     func load(ownFlags: [String] = [], host: HostEnvironment = .current) throws(ExitCode) -> LoadedConfiguration {
-        var flags = GivenSource(errors: UnknownArguments(unrecognized, ownFlags: ownFlags).errors)
-        for values in [listening.values, strangers.values, routes.values, running.values] {
-            flags.values.merge(values) { first, _ in first }
-        }
-        for key in flags.values.keys { flags.values[key]?.directory = host.workingDirectory }
         do {
-            return try ConfigurationLoader(flags: flags, file: file, host: host).load()
+            return try ConfigurationLoader(flags: source(ownFlags: ownFlags, host: host), file: file, host: host).load()
         } catch {
             Complaint.write(error.errors.map(\.description))
             if error.exitStatus == .usage {
@@ -44,6 +39,16 @@ struct ConfigurationFlags: ParsableArguments {
             }
             throw error.exitStatus.code
         }
+    }
+
+    /// What the command line says about the options.
+    func source(ownFlags: [String], host: HostEnvironment) -> GivenSource {
+        var source = GivenSource(errors: UnknownArguments(unrecognized, ownFlags: ownFlags).errors)
+        for values in [listening.values, strangers.values, routes.values, running.values] {
+            source.values.merge(values) { first, _ in first }
+        }
+        for key in source.values.keys { source.values[key]?.directory = host.workingDirectory }
+        return source
     }
 }
 

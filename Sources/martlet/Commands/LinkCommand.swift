@@ -1,4 +1,5 @@
 import ArgumentParser
+import ProxyPolicy
 
 /// `martlet link`
 struct LinkCommand: AsyncParsableCommand {
@@ -11,7 +12,8 @@ struct LinkCommand: AsyncParsableCommand {
 
             EXAMPLES:
               martlet link
-              martlet link --config /etc/martlet.toml --link-server proxy.example.com
+              martlet link --config /etc/martlet.toml
+              martlet link --link-server proxy.example.com
               martlet link --json
             """
     )

@@ -1,5 +1,6 @@
 import ArgumentParser
 import MTProtoWire
+import ProxyPolicy
 
 /// `martlet secret …`
 struct SecretCommand: AsyncParsableCommand {
@@ -40,15 +41,20 @@ struct SecretNewCommand: AsyncParsableCommand {
 
     private func kind() throws -> ProxySecret.Kind {
         guard let domain else { return isPlain ? .plain : .padded }
-        guard !isPlain else { throw ValidationError("A secret is either plain or for FakeTLS.") }
+        guard !isPlain else { throw refused("--plain cannot stand beside --fake-tls-domain") }
         var context = ValueContext(directory: "/")
-        do {
+        do throws(InvalidValue) {
             let name = try ValueForm<String>.secretDomain.parse(domain, &context)
             Complaint.note(context.notes)
             return .fakeTLS(domain: name)
         } catch {
             let expected = error.expected.map { "; expected \($0)" } ?? ""
-            throw ValidationError("--fake-tls-domain: \(quoted(domain)) \(error.problem)\(expected)")
+            throw refused("--fake-tls-domain: \(quoted(domain)) \(error.problem)\(expected)")
         }
+    }
+
+    private func refused(_ problem: String) -> ExitCode {
+        Complaint.write([problem])
+        return ExitStatus.usage.code
     }
 }

@@ -103,7 +103,7 @@ extension OptionDefinition {
 extension OptionDefinition.Shorthand {
     fileprivate func parsedFlag(for option: OptionDefinition) -> Any {
         Flag<Int>(
-            wrappedValue: 0, name: [.customShort(short), .customLong(flag)],
+            name: [.customShort(short), .customLong(flag)],
             help: ArgumentHelp("\(summary) (\(OptionDefinition.variable(for: flag)))")
         )
     }

@@ -35,7 +35,7 @@ enum LogText {
         return isPlain ? text : "\"\(escaped(text))\""
     }
 
-    private static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
+    fileprivate static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: true
         default: false
@@ -54,7 +54,7 @@ enum JSONText {
             case "\n": result += "\\n"
             case "\r": result += "\\r"
             case "\t": result += "\\t"
-            case let scalar where scalar.value < 0x20 || scalar.value == 0x7F || (0x2028...0x2029).contains(scalar.value):
+            case let scalar where scalar.value <= 0xFFFF && LogText.isHarmful(scalar):
                 let digits = String(scalar.value, radix: 16)
                 result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: result.unicodeScalars.append(scalar)

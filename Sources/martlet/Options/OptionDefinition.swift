@@ -84,7 +84,7 @@ extension OptionDefinition {
     static func value<Value>(
         _ key: String,
         flag: String,
-        _ path: WritableKeyPath<Settings, Value> & Sendable,
+        _ path: any WritableKeyPath<Settings, Value> & Sendable,
         _ form: ValueForm<Value>,
         _ summary: String,
         example: String
@@ -105,11 +105,24 @@ extension OptionDefinition {
         )
     }
 
+    /// An option whose value may be absent; `absence` is the word for that, if there is one.
+    static func value<Value>(
+        _ key: String,
+        flag: String,
+        _ path: any WritableKeyPath<Settings, Value?> & Sendable,
+        _ form: ValueForm<Value>,
+        absence: String?,
+        _ summary: String,
+        example: String
+    ) -> Self {
+        value(key, flag: flag, path, form.optional(absence: absence), summary, example: example)
+    }
+
     /// A switch that lives at `path`.
     static func toggle(
         _ key: String,
         flag: String,
-        _ path: WritableKeyPath<Settings, Bool> & Sendable,
+        _ path: any WritableKeyPath<Settings, Bool> & Sendable,
         _ summary: String
     ) -> Self {
         let value = value(key, flag: flag, path, .bool, summary, example: "true")

@@ -32,14 +32,14 @@ enum ListeningOptions: OptionSection {
         secrets,
         .value(
             "link.server", flag: "link-server", \.configuration.link.server,
-            .linkServer.optional(absence: nil),
+            .linkServer, absence: nil,
             "Host name or address that links name; without it the listening address, or for 0.0.0.0 and :: the"
                 + " first address of this machine.",
             example: "proxy.example.com"
         ),
         .value(
             "link.port", flag: "link-port", \.configuration.link.port,
-            .integer(1...65_535, placeholder: "PORT").optional(absence: nil),
+            .integer(1...65_535, placeholder: "PORT"), absence: nil,
             "Port that links name; without it the listening port.", example: "443"
         ),
     ]

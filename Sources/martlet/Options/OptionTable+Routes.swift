@@ -50,7 +50,7 @@ enum RouteOptions: OptionSection {
             "Try plain TCP to the data centers."
         ),
         .value(
-            "routes.ca_file", flag: "ca-file", \.configuration.connect.caFile, .path.optional(absence: nil),
+            "routes.ca_file", flag: "ca-file", \.configuration.connect.caFile, .path, absence: nil,
             "Certificates (PEM) to trust instead of the system's.", example: "/etc/ssl/certs/ca-certificates.crt"
         ),
         .value(
@@ -88,7 +88,7 @@ enum RouteOptions: OptionSection {
             "Ask other people's Cloudflare domains when every route of yours and Telegram's has failed."
         ),
         .value(
-            "cloudflare.list_url", flag: "cf-list-url", \.configuration.routes.listURL, .url.optional(absence: "off"),
+            "cloudflare.list_url", flag: "cf-list-url", \.configuration.routes.listURL, .url, absence: "off",
             "Where the community's list is fetched hourly; `off` keeps to the built-in one.", example: "off"
         ),
         .list(
@@ -123,7 +123,7 @@ enum RouteOptions: OptionSection {
     private static func table(
         _ key: String,
         flag: String,
-        _ path: WritableKeyPath<RouteConfiguration, [Int: [SocketTarget]]> & Sendable,
+        _ path: any WritableKeyPath<RouteConfiguration, [Int: [SocketTarget]]> & Sendable,
         _ summary: String,
         example: [String],
         keepsOthers: Bool
@@ -149,7 +149,7 @@ enum RouteOptions: OptionSection {
     private static func domains(
         _ key: String,
         flag: String,
-        _ path: WritableKeyPath<RouteConfiguration, [String]> & Sendable,
+        _ path: any WritableKeyPath<RouteConfiguration, [String]> & Sendable,
         _ summary: String,
         example: [String]
     ) -> OptionDefinition {

@@ -37,7 +37,7 @@ enum RunningOptions: OptionSection {
             "text for people, json for programs.", example: "json"
         ),
         .value(
-            "log.file", flag: "log-file", \.configuration.log.file, .path.optional(absence: nil),
+            "log.file", flag: "log-file", \.configuration.log.file, .path, absence: nil,
             "File to log to, beside stderr.", example: "/var/log/martlet/martlet.log"
         ),
         .value(
@@ -49,7 +49,7 @@ enum RunningOptions: OptionSection {
             .raised(to: 1...1_000, placeholder: "COUNT"), "Log files put aside that are kept.", example: "5"
         ),
         .value(
-            "state_dir", flag: "state-dir", \.stateDirectory, .path.optional(absence: nil),
+            "state_dir", flag: "state-dir", \.stateDirectory, .path, absence: nil,
             "Directory for what outlives a restart; without it $XDG_STATE_HOME/martlet or ~/.local/state/martlet.",
             example: "/var/lib/martlet"
         ),

@@ -8,17 +8,17 @@ enum StrangerOptions: OptionSection {
 
     static let options: [OptionDefinition] = [
         .value(
-            "mask.fake_tls_domain", flag: "fake-tls-domain", \.fakeTLSDomain, .secretDomain.optional(absence: nil),
+            "mask.fake_tls_domain", flag: "fake-tls-domain", \.fakeTLSDomain, .secretDomain, absence: nil,
             "Make FakeTLS secrets for this domain of all secrets without a form of their own (32 hex digits, or the"
                 + " kept one), and show its site to strangers.",
             example: "www.example.com"
         ),
         .value(
-            "mask.host", flag: "mask-host", \.configuration.mask.host, .domain.optional(absence: nil),
+            "mask.host", flag: "mask-host", \.configuration.mask.host, .domain, absence: nil,
             "Site that strangers are shown; without it they meet silence.", example: "www.example.com"
         ),
         .value(
-            "mask.address", flag: "mask-address", \.configuration.mask.target, .socketTarget.optional(absence: nil),
+            "mask.address", flag: "mask-address", \.configuration.mask.target, .socketTarget, absence: nil,
             "Where that site is dialled; without it port 443 of its name.", example: "127.0.0.1:8443"
         ),
         .value(
@@ -32,17 +32,18 @@ enum StrangerOptions: OptionSection {
         ),
         .value(
             "handshake.time_window", flag: "time-window", \.configuration.handshake.timeWindowSeconds,
-            .duration(1_000...86_400_000).converted({ UInt32(clamping: $0 / 1_000) }, back: { Int64($0) * 1_000 }),
+            ValueForm<Int64>.duration(1_000...86_400_000)
+                .converted({ UInt32(clamping: $0 / 1_000) }, back: { Int64($0) * 1_000 }),
             "How far the clock of a FakeTLS client may be off, either way.", example: "5m"
         ),
         .value(
             "handshake.replay_life", flag: "replay-life", \.configuration.handshake.replayLifeSeconds,
-            .duration(1_000...604_800_000).converted({ $0 / 1_000 }, back: { $0 * 1_000 }),
+            ValueForm<Int64>.duration(1_000...604_800_000).converted({ $0 / 1_000 }, back: { $0 * 1_000 }),
             "How long a client's first bytes are remembered, so that nobody can play them back.", example: "6h"
         ),
         .value(
             "limits.connections", flag: "max-connections", \.configuration.limits.connections,
-            .integer(0...10_000_000, placeholder: "COUNT")
+            ValueForm<Int>.integer(0...10_000_000, placeholder: "COUNT")
                 .converted({ $0 == 0 ? nil : $0 }, back: { $0 ?? 0 }),
             "Clients at once; 0 computes it from the limit on open files.", example: "10000"
         ),

@@ -60,7 +60,7 @@ extension ValueForm where Value == DataCenterAddress {
             return Value(dataCenter: dataCenter, target: .init(host: "\(address)", port: BuiltInAddresses.port))
         }
         let target: SocketTarget
-        do {
+        do throws(SocketTargetError) {
             target = try SocketTarget(parsing: place, defaultPort: BuiltInAddresses.port)
         } catch .invalidPort {
             throw invalid("has a port that is not a number from 1 to 65535")

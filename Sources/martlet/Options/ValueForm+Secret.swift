@@ -15,7 +15,7 @@ extension ValueForm where Value == GivenSecret {
             if let name, !isName(name) {
                 throw InvalidValue("has a name with characters other than letters, digits, '-', '_' and '.'")
             }
-            do {
+            do throws(SecretError) {
                 return GivenSecret(name: name, secret: try ProxySecret(parsing: secret))
             } catch {
                 throw InvalidValue("was not accepted: \(error.message)")

@@ -24,6 +24,7 @@ enum OpenFileLimit {
             raised.rlim_cur = limit.rlim_max
             if setrlimit(resource, &raised) == 0 { limit = raised }
         }
-        return limit.rlim_cur == RLIM_INFINITY ? nil : UInt64(limit.rlim_cur)
+        // "No limit" is the largest number of a signed or an unsigned word.
+        return limit.rlim_cur >= rlim_t(Int64.max) ? nil : UInt64(limit.rlim_cur)
     }
 }

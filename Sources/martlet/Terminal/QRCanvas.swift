@@ -178,14 +178,12 @@ enum QRPenalty {
 
     /// 1:1:3:1:1 with four light modules on one side looks like a finder: 40 each.
     private static func finderLikes(_ line: [Bool]) -> Int {
-        let core = [true, false, true, true, true, false, true]
-        let light = [false, false, false, false]
         var total = 0
-        // Beyond the edges lies the quiet zone.
-        let padded = light + line + light
-        for start in 0...(padded.count - 11) {
-            let window = Array(padded[start..<(start + 11)])
-            if window == core + light || window == light + core { total += 40 }
+        // The last eleven modules as bits; beyond both edges lies the light quiet zone.
+        var window = 0
+        for index in 0..<(line.count + 4) {
+            window = (window << 1 | (index < line.count && line[index] ? 1 : 0)) & 0x7FF
+            if window == 0b101_1101_0000 || window == 0b000_0101_1101 { total += 40 }
         }
         return total
     }

@@ -41,7 +41,7 @@ final class RunningProxy: Sendable {
         }
         guard let port = await ports.first(where: { _ in true }) else {
             try await task.value
-            throw KitError("the proxy ended before it listened")
+            throw KitError.command("the proxy ended before it listened")
         }
         self.port = port
         self.log = log

@@ -89,24 +89,24 @@ struct ClientHelloCollectorTests {
         #expect(refusal.count == 9)
     }
 
-    @Test(
-        "says no as soon as the bytes cannot be a hello any more",
-        arguments: [
-            ("15", 1), ("17030100", 1), ("1602", 2), ("160305", 3), ("1603010000", 5), ("1603014001", 5),
-            ("160301ffff", 5), ("160301020002", 6), ("16030102000e", 6),
-            // A message too short to be a hello.
-            ("160301020001000028", 9),
-            // More in the record than the message.
-            ("16030102000100 01fb", 9),
-            // An alert in the middle of the message.
-            ("1603010004 010001fc 15", 10), ("1603010001 01 14", 7),
-            // A second record longer than the rest of the message.
-            ("1603010004 010001fc 16030101fd", 14),
-            // A record that goes on behind the message's header.
-            ("1603010001 01 160301 01ff 0001fb", 14),
-        ])
+    private static let malformed: [(String, Int)] = [
+        ("15", 1), ("17030100", 1), ("1602", 2), ("160305", 3), ("1603010000", 5), ("1603014001", 5),
+        ("160301ffff", 5), ("160301020002", 6), ("16030102000e", 6),
+        // A message too short to be a hello.
+        ("160301020001000028", 9),
+        // More in the record than the message.
+        ("16030102000100 01fb", 9),
+        // An alert in the middle of the message.
+        ("1603010004 010001fc 15", 10), ("1603010001 01 14", 7),
+        // A second record longer than the rest of the message.
+        ("1603010004 010001fc 16030101fd", 14),
+        // A record that goes on behind the message.
+        ("1603010001 01 160301 01ff 0001fb", 14),
+    ]
+
+    @Test("says no as soon as the bytes cannot be a hello any more", arguments: malformed)
     func earliestRefusal(hex: String, count: Int) throws {
-        let refusal = try #require(Self.refusal(try #require([UInt8](hex: hex))))
+        let refusal = try #require(Self.refusal(unhex(hex)))
         #expect(refusal.reason == .malformedHello)
         #expect(refusal.count == count)
     }

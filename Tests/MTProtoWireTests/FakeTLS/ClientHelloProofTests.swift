@@ -49,14 +49,15 @@ struct ClientHelloProofTests {
             var changed = bytes
             changed[11 + bit / 8] ^= 1 << UInt8(bit % 8)
             let proof = try Self.find(changed, [Block16()])
-            #expect(proof?.timestamp == (bit < 28 * 8 ? nil : 1_000 ^ (1 << UInt32(bit - 28 * 8))))
+            let timestamp: UInt32? = bit < 28 * 8 ? nil : 1_000 ^ (1 << UInt32(bit - 28 * 8))
+            #expect(proof?.timestamp == timestamp)
         }
     }
 
     @Test("agrees with other implementations about a hello that is nearly empty")
     func nearlyEmptyHello() throws {
         let key = try #require(Block16(bytes: (0..<16).map { UInt8($0) }))
-        let start = try #require([UInt8](hex: "16030102000100 01fc0303"))
+        let start = try unhex("16030102000100 01fc0303")
         var record = start + [UInt8](repeating: 0, count: 32) + [0x20] + (0..<32).map { UInt8($0) }
         record += [UInt8](repeating: 0, count: 517 - record.count)
         let mac = FakeTLSKey(secretIndex: 0, key: key).code(record: ByteBuffer(bytes: record))
@@ -68,11 +69,13 @@ struct ClientHelloProofTests {
 
         let hello = try #require(HelloMaker.parse(signed))
         let reply = ServerHello(
-            answering: hello, cipherSuite: 0x1301, keyShare: try #require(Block32(bytes: repeatElement(0x5a, count: 32))),
+            answering: hello, cipherSuite: 0x1301,
+            keyShare: try #require(Block32(bytes: repeatElement(0x5a, count: 32))),
             extensionOrder: .keyShareFirst, certificateRecordLength: 1_900
         ).signed(with: FakeTLSKey(secretIndex: 0, key: key)) { $0.initializeMemory(as: UInt8.self, repeating: 0x5a) }
         #expect(reply.readableBytes == 2_038)
         #expect(
-            reply.getBytes(at: 11, length: 32)?.hex == "0ad49e2a99101297c94d932161afb24fb603e04d7b574277ab76235110209159")
+            reply.getBytes(at: 11, length: 32)?.hex
+                == "0ad49e2a99101297c94d932161afb24fb603e04d7b574277ab76235110209159")
     }
 }

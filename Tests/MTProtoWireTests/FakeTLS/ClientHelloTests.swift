@@ -36,12 +36,12 @@ struct ClientHelloTests {
         #expect(HelloMaker.parse(tooLong.signed(key: Block16(), timestamp: 0)) == nil)
     }
 
-    @Test(
-        "prefers what the client prefers, among the suites of TLS 1.3",
-        arguments: [
-            ([0x1302, 0x1301], 0x1302), ([0xc02b, 0x1303], 0x1303), ([0x1304, 0x1300, 0x1301], 0x1301),
-            ([0xc02b, 0x009c], nil), ([], nil),
-        ] as [([UInt16], UInt16?)])
+    private static let preferences: [([UInt16], UInt16?)] = [
+        ([0x1302, 0x1301], 0x1302), ([0xc02b, 0x1303], 0x1303), ([0x1304, 0x1300, 0x1301], 0x1301),
+        ([0xc02b, 0x009c], nil), ([], nil),
+    ]
+
+    @Test("prefers what the client prefers, among the suites of TLS 1.3", arguments: preferences)
     func cipherSuites(suites: [UInt16], preferred: UInt16?) throws {
         let maker = HelloMaker(cipherSuites: suites)
         let hello = try #require(HelloMaker.parse(maker.signed(key: Block16(), timestamp: 0)))
@@ -58,7 +58,8 @@ struct ClientHelloTests {
 
     @Test("reads a hello without extensions")
     func withoutExtensions() throws {
-        let record = [0x16, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3] + [UInt8](repeating: 1, count: 32) + [0, 0, 2, 0x13, 2, 1, 0]
+        let record =
+            [0x16, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3] + [UInt8](repeating: 1, count: 32) + [0, 0, 2, 0x13, 2, 1, 0]
         let hello = try #require(HelloMaker.parse(record))
         #expect(hello.preferredCipherSuite == 0x1302)
         #expect(hello.serverName == nil)

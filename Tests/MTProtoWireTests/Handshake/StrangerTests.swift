@@ -20,13 +20,13 @@ struct StrangerTests {
         return nil
     }
 
-    @Test(
-        "knows HTTP from its method, whatever secrets there are",
-        arguments: [
-            ("GET / HTTP/1.1\r\n", 4), ("POST /api HTTP/1.1\r\n", 4), ("HEAD / HTTP/1.0\r\n", 4), ("OPTIONS *", 4),
-            ("PUT / HTTP/1.1\r\n", 4), ("CONNECT a:1 HTTP/1.1\r\n", 8), ("DELETE / HTTP/1.1\r\n", 7),
-            ("PATCH / HTTP/1.1\r\n", 6), ("TRACE / HTTP/1.1\r\n", 6),
-        ])
+    private static let requests: [(String, Int)] = [
+        ("GET / HTTP/1.1\r\n", 4), ("POST /api HTTP/1.1\r\n", 4), ("HEAD / HTTP/1.0\r\n", 4), ("OPTIONS *", 4),
+        ("PUT / HTTP/1.1\r\n", 4), ("CONNECT a:1 HTTP/1.1\r\n", 8), ("DELETE / HTTP/1.1\r\n", 7),
+        ("PATCH / HTTP/1.1\r\n", 6), ("TRACE / HTTP/1.1\r\n", 6),
+    ]
+
+    @Test("knows HTTP from its method, whatever secrets there are", arguments: requests)
     func http(request: String, count: Int) {
         for secrets in [[TestSecrets.plain], [TestSecrets.fakeTLS], [TestSecrets.padded, TestSecrets.fakeTLS]] {
             let decision = Self.decision(Array(request.utf8), secrets)
@@ -38,22 +38,22 @@ struct StrangerTests {
         }
     }
 
-    @Test(
-        "knows at the first wrong byte that it is not TLS where only TLS is expected",
-        arguments: [
-            ("53", 1), ("00", 1), ("ef", 1), ("80", 1), ("15", 1), ("1600", 2), ("160305", 3), ("1603ff", 3),
-            ("47454554", 3), ("475400", 2), ("4f50544a", 4), ("434f4e4e45435421", 8), ("505554", nil), ("50", nil),
-            ("16", nil), ("1603", nil),
-        ] as [(String, Int?)])
+    private static let openings: [(String, Int?)] = [
+        ("53", 1), ("00", 1), ("ef", 1), ("80", 1), ("15", 1), ("1600", 2), ("160305", 3), ("1603ff", 3),
+        ("47454554", 3), ("475400", 2), ("4f50544a", 4), ("434f4e4e45435421", 8), ("505554", nil), ("50", nil),
+        ("16", nil), ("1603", nil),
+    ]
+
+    @Test("knows at the first wrong byte that it is not TLS where only TLS is expected", arguments: openings)
     func notTLS(hex: String, count: Int?) throws {
-        let decision = Self.decision(try #require([UInt8](hex: hex)), [TestSecrets.fakeTLS])
+        let decision = Self.decision(try unhex(hex), [TestSecrets.fakeTLS])
         #expect(decision?.count == count)
         #expect(decision?.reason == (count == nil ? nil : .notTLS))
     }
 
     @Test("needs 64 bytes where bare obfuscated2 is possible", arguments: ["53", "1600", "160305", "47455400", "ef"])
     func badSecret(start: String) throws {
-        let start = try #require([UInt8](hex: start))
+        let start = try unhex(start)
         let bytes = start + [UInt8](repeating: 0x5a, count: 80 - start.count)
         for secrets in [[TestSecrets.plain], [TestSecrets.padded, TestSecrets.fakeTLS]] {
             let decision = Self.decision(bytes, secrets)
@@ -70,14 +70,14 @@ struct StrangerTests {
         #expect(decision.count == 64)
     }
 
-    @Test(
-        "knows at the first wrong byte that a hello is none",
-        arguments: [
-            ("1603010000", 5, StrangerReason.malformedHello), ("160301020002", 6, .malformedHello),
-            ("16030102000101", 9, .tooLong), ("1603010004010001fc15", 10, .malformedHello),
-        ])
+    private static let hellos: [(String, Int, StrangerReason)] = [
+        ("1603010000", 5, StrangerReason.malformedHello), ("160301020002", 6, .malformedHello),
+        ("16030102000101", 9, .tooLong), ("1603010004010001fc15", 10, .malformedHello),
+    ]
+
+    @Test("knows at the first wrong byte that a hello is none", arguments: hellos)
     func malformedHello(hex: String, count: Int, reason: StrangerReason) throws {
-        let bytes = try #require([UInt8](hex: hex)) + [0, 0, 0]
+        let bytes = try unhex(hex) + [0, 0, 0]
         for secrets in [[TestSecrets.fakeTLS], [TestSecrets.plain, TestSecrets.fakeTLS]] {
             let decision = Self.decision(bytes, secrets)
             #expect(decision?.reason == reason)

@@ -19,10 +19,14 @@ struct Obfuscated2HeaderTests {
         let header = try #require(Self.parse(vector.wireHeader64.bytes, secret: secret))
         #expect(header.dataCenterWire == vector.dc)
         #expect(header.framing.tag == vector.decryptedBytes5663.bytes[0])
-        #expect(header.clientToProxy == CTRKey(
-            key: try vector.serverDecryptKey.block32(), iv: try vector.serverDecryptIv.block16()))
-        #expect(header.proxyToClient == CTRKey(
-            key: try vector.serverEncryptKey.block32(), iv: try vector.serverEncryptIv.block16()))
+        #expect(
+            header.clientToProxy
+                == CTRKey(
+                    key: try vector.serverDecryptKey.block32(), iv: try vector.serverDecryptIv.block16()))
+        #expect(
+            header.proxyToClient
+                == CTRKey(
+                    key: try vector.serverEncryptKey.block32(), iv: try vector.serverEncryptIv.block16()))
 
         if let plain = vector.firstFramePlain?.bytes, let wire = vector.firstFrameWire?.bytes {
             var cipher = AESCTR(header.clientToProxy)
@@ -48,16 +52,19 @@ struct Obfuscated2HeaderTests {
     @Test("reads a padded header for the media servers of data center 2, and derives four keystreams")
     func paddedMediaHeader() throws {
         let secret = Block16(bytes: (0..<16).map { UInt8($0) })
-        let bytes = try #require([UInt8](hex: """
+        let bytes = try unhex(
+            """
             404142434445464748494a4b4c4d4e4f505152535455565758595a5b5c5d5e5f
             606162636465666768696a6b6c6d6e6f707172737475767790ff27c6d9348818
-            """))
+            """)
         let header = try #require(Self.parse(bytes, secret: secret))
         #expect(header.framing == .paddedIntermediate)
         #expect(DataCenter(wire: header.dataCenterWire) == DataCenter(id: 2, isMedia: true))
-        #expect(header.clientToProxy.key.bytes.hex == "ace73e9a2c276911bf0f75052516a425c4346c78c7b439af1023dd99ff1065c8")
+        #expect(
+            header.clientToProxy.key.bytes.hex == "ace73e9a2c276911bf0f75052516a425c4346c78c7b439af1023dd99ff1065c8")
         #expect(header.clientToProxy.iv.bytes.hex == "68696a6b6c6d6e6f7071727374757677")
-        #expect(header.proxyToClient.key.bytes.hex == "e9b16a879eae5d15fefa87197f4bc5593e84e21b1a507b801ebafc736070eb4c")
+        #expect(
+            header.proxyToClient.key.bytes.hex == "e9b16a879eae5d15fefa87197f4bc5593e84e21b1a507b801ebafc736070eb4c")
         #expect(header.proxyToClient.iv.bytes.hex == "57565554535251504f4e4d4c4b4a4948")
         #expect(Self.keystream(header.clientToProxy, at: 64, count: 16).hex == "e3058d08dcf9c2fd1e8720e434c31e22")
         #expect(Self.keystream(header.proxyToClient, at: 0, count: 16).hex == "e39f670aed634a966a2e108698527944")

@@ -21,10 +21,11 @@ struct UpstreamHeaderTests {
     func knownHeader() {
         var script = Script(bytes: (0x10...0x4d).map { UInt8($0) } + [0xcc, 0xdd])
         let header = UpstreamHeader.make(framing: .paddedIntermediate, dataCenterWire: -2, using: &script)
-        #expect(header.bytes.hex == """
-            101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f\
-            303132333435363738393a3b3c3d3e3f40414243444546470f7eab4489c9c90a
-            """)
+        #expect(
+            header.bytes.hex == """
+                101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f\
+                303132333435363738393a3b3c3d3e3f40414243444546470f7eab4489c9c90a
+                """)
         let outbound = Obfuscated2HeaderTests.keystream(header.outbound, at: 64, count: 16)
         let inbound = Obfuscated2HeaderTests.keystream(header.inbound, at: 0, count: 16)
         #expect(outbound.hex == "15949fe2b8cb06c0aa774203e0210520")
@@ -57,7 +58,7 @@ struct UpstreamHeaderTests {
             "16030102 11223344", "dddddddd 11223344", "eeeeeeee 11223344", "11223344 00000000",
         ])
     func forbiddenStarts(start: String) throws {
-        let forbidden = try #require([UInt8](hex: start)) + [UInt8](repeating: 7, count: 56)
+        let forbidden = try unhex(start) + [UInt8](repeating: 7, count: 56)
         let allowed = [UInt8](repeating: 9, count: 64)
         var script = Script(bytes: forbidden + forbidden + allowed)
         let header = UpstreamHeader.make(framing: .abridged, dataCenterWire: 2, using: &script)
@@ -65,9 +66,10 @@ struct UpstreamHeaderTests {
         #expect(script.drawn == 3 * 64)
     }
 
-    @Test("lets starts pass that only resemble the forbidden ones", arguments: ["16030302 01000000", "dddddd00 00000001"])
+    @Test(
+        "lets starts pass that only resemble the forbidden ones", arguments: ["16030302 01000000", "dddddd00 00000001"])
     func allowedStarts(start: String) throws {
-        var script = Script(bytes: try #require([UInt8](hex: start)) + [UInt8](repeating: 7, count: 56))
+        var script = Script(bytes: try unhex(start) + [UInt8](repeating: 7, count: 56))
         _ = UpstreamHeader.make(framing: .abridged, dataCenterWire: 2, using: &script)
         #expect(script.drawn == 64)
     }

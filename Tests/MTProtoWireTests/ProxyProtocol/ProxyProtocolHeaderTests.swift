@@ -49,7 +49,8 @@ struct ProxyProtocolHeaderTests {
             "PROXY TCP4 192.0.2.7 198.51.100.1 56324 443 \r\n", "PROXY TCP4 192.0.2 198.51.100.1 56324 443\r\n",
             "PROXY TCP4 ::1 ::1 56324 443\r\n", "PROXY TCP6 192.0.2.7 198.51.100.1 56324 443\r\n",
             "PROXY TCP6 fe80::1%lo fe80::1 1 2\r\n", "PROXY UDP4 192.0.2.7 198.51.100.1 56324 443\r\n",
-            "PROXY TCP4 host.example 198.51.100.1 1 2\r\n", "PROXY UNKNOWNX\r\n", "PROXY \r\n", "PROXY\r\n", "proxy TCP4",
+            "PROXY TCP4 host.example 198.51.100.1 1 2\r\n", "PROXY UNKNOWNX\r\n", "PROXY \r\n", "PROXY\r\n",
+            "proxy TCP4",
             "PRI * HTTP/2.0\r\n", "GET / HTTP/1.1\r\n", "PROXY TCP4\u{0}",
         ])
     func badLines(line: String) {
@@ -119,7 +120,6 @@ struct ProxyProtocolHeaderTests {
             binary(0x20, 0x00, ""),
         ])
     func drip(header: [UInt8]) {
-        Drip.check(header, decode: Self.decode)
         Drip.check(header + [0x16, 0x03, 0x01], decode: Self.decode)
     }
 }

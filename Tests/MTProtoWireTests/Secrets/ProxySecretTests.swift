@@ -46,40 +46,41 @@ struct ProxySecretTests {
     func blanks() throws {
         let secret = try ProxySecret(parsing: Self.keyText)
         #expect(try ProxySecret(parsing: " \t\(Self.keyText)\r\n") == secret)
-        for index in 1..<32 {
+        for index in 1..<31 {
             var text = Self.keyText
             text.replaceSubrange(
-                text.index(text.startIndex, offsetBy: index)..<text.index(text.startIndex, offsetBy: index + 1), with: " ")
+                text.index(text.startIndex, offsetBy: index)..<text.index(text.startIndex, offsetBy: index + 1),
+                with: " ")
             #expect(throws: SecretError.containsBlank) { try ProxySecret(parsing: text) }
         }
     }
 
-    @Test(
-        "says what is wrong with a text",
-        arguments: [
-            ("", SecretError.empty),
-            (" \n", .empty),
-            (String(keyText.dropLast()), .unreadable(characterCount: 31)),
-            (keyText + "0", .unreadable(characterCount: 33)),
-            (keyText + "00", .unknownKind(byteCount: 17)),
-            (String(keyText.dropLast(2)), .wrongLength(byteCount: 15)),
-            ("dd" + keyText + "00", .wrongLength(byteCount: 18)),
-            ("ee" + keyText, .missingDomain),
-            ("ee" + keyText + "2e", .invalidDomain),
-            ("ee" + keyText + "612e2e62", .invalidDomain),
-            ("ee" + keyText + "2d61", .invalidDomain),
-            ("ee" + keyText + "6100", .invalidDomain),
-            ("ee" + keyText + "d0b0", .invalidDomain),
-            ("ee" + keyText + String(repeating: "61", count: 183), .domainTooLong(byteCount: 183)),
-            ("ee" + keyText + String(repeating: "61", count: 64), .invalidDomain),
-            ("gg" + keyText, .wrongLength(byteCount: 25)),
-            ("not a secret", .containsBlank),
-            ("!" + keyText, .unreadable(characterCount: 33)),
-            ("AAAAAAAAAAAAAAAAAAAAAA=", .unreadable(characterCount: 23)),
-            ("AAAAAAAAAAAAAAAAAAAAAB", .unreadable(characterCount: 22)),
-            ("=", .unreadable(characterCount: 1)),
-            ("тайна", .unreadable(characterCount: 5)),
-        ])
+    private static let refused: [(String, SecretError)] = [
+        ("", SecretError.empty),
+        (" \n", .empty),
+        (String(keyText.dropLast()), .unreadable(characterCount: 31)),
+        (keyText + "0", .unreadable(characterCount: 33)),
+        (keyText + "00", .unknownKind(byteCount: 17)),
+        (String(keyText.dropLast(2)), .wrongLength(byteCount: 15)),
+        ("dd" + keyText + "00", .wrongLength(byteCount: 18)),
+        ("ee" + keyText, .missingDomain),
+        ("ee" + keyText + "2e", .invalidDomain),
+        ("ee" + keyText + "612e2e62", .invalidDomain),
+        ("ee" + keyText + "2d61", .invalidDomain),
+        ("ee" + keyText + "6100", .invalidDomain),
+        ("ee" + keyText + "d0b0", .invalidDomain),
+        ("ee" + keyText + String(repeating: "61", count: 183), .domainTooLong(byteCount: 183)),
+        ("ee" + keyText + String(repeating: "61", count: 64), .invalidDomain),
+        ("gg" + keyText, .unreadable(characterCount: 34)),
+        ("not a secret", .containsBlank),
+        ("!" + keyText, .unreadable(characterCount: 33)),
+        ("AAAAAAAAAAAAAAAAAAAAAA=", .unreadable(characterCount: 23)),
+        ("AAAAAAAAAAAAAAAAAAAAAZ", .unreadable(characterCount: 22)),
+        ("=", .unreadable(characterCount: 1)),
+        ("тайна", .unreadable(characterCount: 5)),
+    ]
+
+    @Test("says what is wrong with a text", arguments: refused)
     func refuses(text: String, error: SecretError) {
         #expect(throws: error) { try ProxySecret(parsing: text) }
     }
@@ -113,7 +114,8 @@ struct ProxySecretTests {
         for text in shown {
             #expect(!text.lowercased().contains("0011"), "\(text)")
         }
-        for broken in [Self.keyText + "00", "dd" + Self.keyText + "00", "ee" + Self.keyText + "2e", "x" + Self.keyText] {
+        for broken in [Self.keyText + "00", "dd" + Self.keyText + "00", "ee" + Self.keyText + "2e", "x" + Self.keyText]
+        {
             do {
                 _ = try ProxySecret(parsing: broken)
                 Issue.record("was accepted")

@@ -60,6 +60,9 @@ import Testing
         #expect(limits.halfOpen == 2)
         try limits.identify(&second, as: address("2.2.2.2"))
         #expect(limits.addressCount == 2)
+        // A refused move leaves it where it was.
+        #expect(throws: AdmissionLimits.Refusal.addressFull) { try limits.identify(&second, as: address("1.1.1.1")) }
+        #expect(limits.addressCount == 2)
         // To the same address again: still one.
         try limits.identify(&second, as: address("2.2.2.2"))
         try limits.identify(&second, as: nil)

@@ -26,9 +26,9 @@ import Testing
 
     @Test func `A hello is accepted once`() {
         var filter = filter()
-        #expect(!filter.isReplayedHello(Self.block32(1), timestamp: Self.start, now: Self.start))
-        #expect(filter.isReplayedHello(Self.block32(1), timestamp: Self.start, now: Self.start))
-        #expect(!filter.isReplayedHello(Self.block32(2), timestamp: Self.start, now: Self.start))
+        #expect(filter.isReplayedHello(Self.block32(1), timestamp: Self.start, now: Self.start) == false)
+        #expect(filter.isReplayedHello(Self.block32(1), timestamp: Self.start, now: Self.start) == true)
+        #expect(filter.isReplayedHello(Self.block32(2), timestamp: Self.start, now: Self.start) == false)
         #expect(filter.counters.replayedHellos == 1)
     }
 
@@ -36,11 +36,12 @@ import Testing
     func `A hello stays known for as long as its time is valid`(offset: Int) {
         var filter = filter()
         let timestamp = UInt32(Int(Self.start) + offset)
-        #expect(!filter.isReplayedHello(Self.block32(1), timestamp: timestamp, now: Self.start))
+        #expect(filter.isReplayedHello(Self.block32(1), timestamp: timestamp, now: Self.start) == false)
         for now in Self.start...(timestamp + Self.window) {
             // Others come and go meanwhile.
             _ = filter.isReplayedHello(Self.block32(Int(now)), timestamp: now, now: now)
-            #expect(filter.isReplayedHello(Self.block32(1), timestamp: timestamp, now: now), "\(now - Self.start)")
+            let isReplayed = filter.isReplayedHello(Self.block32(1), timestamp: timestamp, now: now)
+            #expect(isReplayed, "\(now - Self.start)")
         }
     }
 
@@ -48,7 +49,7 @@ import Testing
     func `A hello outside the window is refused`(offset: Int) {
         var filter = filter()
         let timestamp = UInt32(Int(Self.start) + offset)
-        #expect(filter.isReplayedHello(Self.block32(1), timestamp: timestamp, now: Self.start))
+        #expect(filter.isReplayedHello(Self.block32(1), timestamp: timestamp, now: Self.start) == true)
         #expect(filter.counters.hellosOutOfMemory == 1)
     }
 
@@ -56,34 +57,34 @@ import Testing
     func `The ends of time are survived`(timestamp: UInt32, now: UInt32) {
         var filter = filter()
         #expect(filter.isReplayedHello(Self.block32(1), timestamp: timestamp, now: now) == (timestamp != now))
-        #expect(filter.isReplayedHello(Self.block32(1), timestamp: timestamp, now: now))
+        #expect(filter.isReplayedHello(Self.block32(1), timestamp: timestamp, now: now) == true)
     }
 
     @Test func `A full set refuses new hellos instead of forgetting old ones`() {
         var filter = filter(hellos: 10)
         for number in 0..<10 {
-            #expect(!filter.isReplayedHello(Self.block32(number), timestamp: Self.start, now: Self.start))
+            #expect(filter.isReplayedHello(Self.block32(number), timestamp: Self.start, now: Self.start) == false)
         }
-        #expect(filter.isReplayedHello(Self.block32(10), timestamp: Self.start, now: Self.start))
-        #expect(filter.isReplayedHello(Self.block32(0), timestamp: Self.start, now: Self.start))
+        #expect(filter.isReplayedHello(Self.block32(10), timestamp: Self.start, now: Self.start) == true)
+        #expect(filter.isReplayedHello(Self.block32(0), timestamp: Self.start, now: Self.start) == true)
         #expect(filter.counters.hellosRefusedWhenFull == 1)
         #expect(filter.counters.replayedHellos == 1)
         // It has room again when they cannot be played back any more.
         let later = Self.start + 3 * Self.window
-        #expect(!filter.isReplayedHello(Self.block32(11), timestamp: later, now: later))
+        #expect(filter.isReplayedHello(Self.block32(11), timestamp: later, now: later) == false)
     }
 
     @Test func `A clock that goes back does not bring hellos back`() {
         var filter = filter()
-        #expect(!filter.isReplayedHello(Self.block32(1), timestamp: Self.start, now: Self.start))
+        #expect(filter.isReplayedHello(Self.block32(1), timestamp: Self.start, now: Self.start) == false)
         let later = Self.start + 10_000
-        #expect(!filter.isReplayedHello(Self.block32(2), timestamp: later, now: later))
+        #expect(filter.isReplayedHello(Self.block32(2), timestamp: later, now: later) == false)
         // Back to when the first one was valid: what was seen is forgotten, so nothing is accepted.
-        #expect(filter.isReplayedHello(Self.block32(1), timestamp: Self.start, now: Self.start))
-        #expect(filter.isReplayedHello(Self.block32(3), timestamp: Self.start, now: Self.start))
+        #expect(filter.isReplayedHello(Self.block32(1), timestamp: Self.start, now: Self.start) == true)
+        #expect(filter.isReplayedHello(Self.block32(3), timestamp: Self.start, now: Self.start) == true)
         #expect(filter.counters.hellosOutOfMemory == 2)
         // And the hello of the other time is still known there.
-        #expect(filter.isReplayedHello(Self.block32(2), timestamp: later, now: later))
+        #expect(filter.isReplayedHello(Self.block32(2), timestamp: later, now: later) == true)
         #expect(filter.counters.replayedHellos == 1)
     }
 
@@ -115,23 +116,23 @@ import Testing
 
     @Test func `A header is refused for its life and forgotten soon after`() {
         var filter = filter(life: 3_600_000)
-        #expect(!filter.isReplayedHeader(Self.block16(1), now: 0))
+        #expect(filter.isReplayedHeader(Self.block16(1), now: 0) == false)
         for minute in 0...60 {
-            #expect(!filter.isReplayedHeader(Self.block16(100 + minute), now: Int64(minute) * 60_000))
-            #expect(filter.isReplayedHeader(Self.block16(1), now: Int64(minute) * 60_000))
+            #expect(filter.isReplayedHeader(Self.block16(100 + minute), now: Int64(minute) * 60_000) == false)
+            #expect(filter.isReplayedHeader(Self.block16(1), now: Int64(minute) * 60_000) == true)
         }
-        #expect(!filter.isReplayedHeader(Self.block16(1), now: 3_600_000 * 3 / 2))
+        #expect(filter.isReplayedHeader(Self.block16(1), now: 3_600_000 * 3 / 2) == false)
         #expect(filter.counters.replayedHeaders == 61)
         #expect(filter.counters.evictedHeaders == 0)
     }
 
     @Test func `Too many headers drive out the oldest, which is counted`() {
         var filter = filter(headers: 100)
-        for number in 0..<1_000 { #expect(!filter.isReplayedHeader(Self.block16(number), now: Int64(number))) }
+        for number in 0..<1_000 { #expect(filter.isReplayedHeader(Self.block16(number), now: Int64(number)) == false) }
         // At least three quarters of the capacity are known, the newest.
-        for number in 925..<1_000 { #expect(filter.isReplayedHeader(Self.block16(number), now: 1_000)) }
+        for number in 925..<1_000 { #expect(filter.isReplayedHeader(Self.block16(number), now: 1_000) == true) }
         #expect((900...925).contains(filter.counters.evictedHeaders))
-        #expect(!filter.isReplayedHeader(Self.block16(0), now: 1_001))
+        #expect(filter.isReplayedHeader(Self.block16(0), now: 1_001) == false)
     }
 
     @Test(arguments: UInt64(1)...10)
@@ -159,8 +160,8 @@ import Testing
 
     @Test func `A life of zero forgets at the next moment`() {
         var filter = filter(life: 0)
-        #expect(!filter.isReplayedHeader(Self.block16(1), now: 5))
-        #expect(filter.isReplayedHeader(Self.block16(1), now: 5))
-        #expect(!filter.isReplayedHeader(Self.block16(1), now: 6))
+        #expect(filter.isReplayedHeader(Self.block16(1), now: 5) == false)
+        #expect(filter.isReplayedHeader(Self.block16(1), now: 5) == true)
+        #expect(filter.isReplayedHeader(Self.block16(1), now: 6) == false)
     }
 }

@@ -10,7 +10,7 @@ import Testing
         pool.clientsChanged(to: 1, now: now)
         _ = pool.take(now: now)
         for number in 0..<size {
-            let opening = try #require(pool.beginOpening(now: now + Int64(number)))
+            let opening = try unwrapped(pool.beginOpening(now: now + Int64(number)))
             let isKept = pool.finishOpening(opening, with: number, now: now + Int64(number))
             #expect(isKept)
         }
@@ -21,13 +21,13 @@ import Testing
         var pool = WarmPool<Int>(size: 2, maximumAge: Self.age)
         pool.clientsChanged(to: 1, now: 0)
         #expect(pool.take(now: 0) == nil)
-        let first = try #require(pool.beginOpening(now: 0))
+        let first = try unwrapped(pool.beginOpening(now: 0))
         #expect(pool.wanted(now: 1) == 0)
         #expect(pool.beginOpening(now: 1) == nil)
-        #expect(pool.finishOpening(first, with: 1, now: 2))
+        #expect(pool.finishOpening(first, with: 1, now: 2) == true)
         #expect(pool.wanted(now: 2) == 1)
-        let second = try #require(pool.beginOpening(now: 2))
-        #expect(pool.finishOpening(second, with: 2, now: 3))
+        let second = try unwrapped(pool.beginOpening(now: 2))
+        #expect(pool.finishOpening(second, with: 2, now: 3) == true)
         #expect(pool.wanted(now: 3) == 0)
         #expect(pool.count == 2)
     }
@@ -43,7 +43,7 @@ import Testing
     @Test func `Upstreams that are too old are not taken but closed`() throws {
         var pool = try filled()
         // The second one is a millisecond younger.
-        #expect(pool.expire(now: Self.age).isEmpty)
+        #expect(pool.expire(now: Self.age) == [])
         #expect(pool.expire(now: Self.age + 1) == [0])
         #expect(pool.take(now: Self.age + 2) == nil)
         #expect(pool.expire(now: Self.age + 2) == [1])
@@ -65,10 +65,10 @@ import Testing
         pool.clientsChanged(to: 0, now: 120_000)
         #expect(pool.take(now: 120_000) == 1)
         #expect(pool.wanted(now: 120_000) == 1)
-        let late = try #require(pool.beginOpening(now: 169_000))
+        let late = try unwrapped(pool.beginOpening(now: 169_000))
         #expect(pool.wanted(now: 170_000) == 0)
         #expect(pool.expire(now: 170_000) == [0])
-        #expect(!pool.finishOpening(late, with: 7, now: 170_000))
+        #expect(pool.finishOpening(late, with: 7, now: 170_000) == false)
         #expect(pool.count == 0)
         // And fills again when somebody comes.
         pool.clientsChanged(to: 1, now: 200_000)
@@ -81,8 +81,8 @@ import Testing
         #expect(pool.wanted(now: 0) == 0)
         pool.warmUp(now: 0)
         for number in 0..<2 {
-            let opening = try #require(pool.beginOpening(now: 0))
-            #expect(pool.finishOpening(opening, with: number, now: 0))
+            let opening = try unwrapped(pool.beginOpening(now: 0))
+            #expect(pool.finishOpening(opening, with: number, now: 0) == true)
         }
         pool.removeAll { _ in true }
         // The warm-up is used up, however often it is asked for.
@@ -113,7 +113,7 @@ import Testing
         var waits: [Int64] = []
         for _ in 0..<9 {
             _ = pool.take(now: now)
-            let opening = try #require(pool.beginOpening(now: now))
+            let opening = try unwrapped(pool.beginOpening(now: now))
             pool.failOpening(opening, now: now)
             let start = now
             // A minute at a time: all waits are whole minutes.
@@ -124,9 +124,9 @@ import Testing
             waits.append((now - start) / 60_000)
         }
         #expect(waits == [1, 2, 4, 8, 16, 32, 60, 60, 60])
-        let opening = try #require(pool.beginOpening(now: now))
-        #expect(pool.finishOpening(opening, with: 1, now: now))
-        let next = try #require(pool.beginOpening(now: now))
+        let opening = try unwrapped(pool.beginOpening(now: now))
+        #expect(pool.finishOpening(opening, with: 1, now: now) == true)
+        let next = try unwrapped(pool.beginOpening(now: now))
         pool.failOpening(next, now: now)
         #expect(pool.wanted(now: now + 59_999) == 0)
         #expect(pool.wanted(now: now + 60_000) == 1)
@@ -135,19 +135,19 @@ import Testing
     @Test func `Draining gives everything back, forgets failures and refuses what is being opened`() throws {
         var pool = try filled(3)
         _ = pool.take(now: 1_000)
-        let opening = try #require(pool.beginOpening(now: 1_000))
+        let opening = try unwrapped(pool.beginOpening(now: 1_000))
         #expect(pool.drain() == [0, 1])
         #expect(pool.wanted(now: 1_001) == 1)
-        let fresh = try #require(pool.beginOpening(now: 1_001))
-        #expect(!pool.finishOpening(opening, with: 8, now: 1_002))
-        #expect(pool.finishOpening(fresh, with: 9, now: 1_003))
+        let fresh = try unwrapped(pool.beginOpening(now: 1_001))
+        #expect(pool.finishOpening(opening, with: 8, now: 1_002) == false)
+        #expect(pool.finishOpening(fresh, with: 9, now: 1_003) == true)
         #expect(pool.take(now: 1_004) == 9)
     }
 
     @Test func `A failure from before a drain does not hold up the new network`() throws {
         var pool = try filled(1)
         _ = pool.take(now: 0)
-        let opening = try #require(pool.beginOpening(now: 0))
+        let opening = try unwrapped(pool.beginOpening(now: 0))
         _ = pool.drain()
         pool.failOpening(opening, now: 1)
         #expect(pool.wanted(now: 1) == 1)
@@ -157,11 +157,11 @@ import Testing
         var pool = WarmPool<Int>(size: 1, maximumAge: Self.age)
         pool.clientsChanged(to: 1, now: 0)
         _ = pool.take(now: 0)
-        let lost = try #require(pool.beginOpening(now: 0))
+        let lost = try unwrapped(pool.beginOpening(now: 0))
         #expect(pool.wanted(now: 29_999) == 0)
-        let next = try #require(pool.beginOpening(now: 30_000))
-        #expect(pool.finishOpening(next, with: 1, now: 30_001))
-        #expect(!pool.finishOpening(lost, with: 2, now: 30_002))
+        let next = try unwrapped(pool.beginOpening(now: 30_000))
+        #expect(pool.finishOpening(next, with: 1, now: 30_001) == true)
+        #expect(pool.finishOpening(lost, with: 2, now: 30_002) == false)
         #expect(pool.count == 1)
     }
 
@@ -181,7 +181,7 @@ import Testing
         #expect(pool.take(now: 0) == nil)
         #expect(pool.wanted(now: 0) == 0)
         #expect(pool.beginOpening(now: 0) == nil)
-        #expect(pool.expire(now: 0).isEmpty)
+        #expect(pool.expire(now: 0) == [])
     }
 
     @Test(arguments: UInt64(1)...30)

@@ -27,19 +27,19 @@ import Testing
     @Test func `A route is probed when its rest ends, once until somebody reports`() throws {
         var (book, routes) = fixture()
         let tcp = try #require(routes.first { $0.kind == .tcp })
-        #expect(book.dueProbes(now: 0).isEmpty)
+        #expect(book.dueProbes(now: 0).count == 0)
         book.failed(tcp, for: Self.dc2, because: .refused, now: 0)
-        #expect(book.dueProbes(now: 9_999).isEmpty)
+        #expect(book.dueProbes(now: 9_999).count == 0)
         let probes = book.dueProbes(now: 10_000)
         #expect(probes.map(\.route) == [tcp])
         #expect(probes.map(\.dataCenter) == [Self.dc2])
-        #expect(book.dueProbes(now: 10_001).isEmpty)
+        #expect(book.dueProbes(now: 10_001).count == 0)
         // A failed probe lengthens the rest.
         #expect(book.failed(tcp, for: Self.dc2, because: .refused, now: 11_000) == 20_000)
         #expect(book.dueProbes(now: 31_000).map(\.route) == [tcp])
         book.succeeded(tcp, for: Self.dc2, now: 31_500, evidence: .connection)
         #expect(!isSkipped(tcp, book, at: 31_500))
-        #expect(book.dueProbes(now: 600_000).isEmpty)
+        #expect(book.dueProbes(now: 600_000).count == 0)
     }
 
     @Test func `A probe that never reports is handed out again after a minute`() throws {
@@ -47,7 +47,7 @@ import Testing
         let tcp = try #require(routes.first { $0.kind == .tcp })
         book.failed(tcp, for: Self.dc2, because: .refused, now: 0)
         #expect(book.dueProbes(now: 10_000).count == 1)
-        #expect(book.dueProbes(now: 69_999).isEmpty)
+        #expect(book.dueProbes(now: 69_999).count == 0)
         #expect(book.dueProbes(now: 70_000).count == 1)
     }
 
@@ -66,7 +66,7 @@ import Testing
             var (book, routes) = fixture()
             let route = try #require(routes.first { $0.kind == kind })
             let rest = book.failed(route, for: Self.dc2, because: failure, now: 0)
-            #expect(book.dueProbes(now: rest).isEmpty)
+            #expect(book.dueProbes(now: rest).count == 0)
             #expect(isSkipped(route, book, at: rest - 1))
             #expect(!isSkipped(route, book, at: rest))
         }
@@ -79,7 +79,7 @@ import Testing
         let rest = book.failed(route, for: Self.dc2, because: failure, now: 0)
         book.succeeded(route, for: Self.dc2, now: 1, evidence: .connection)
         #expect(isSkipped(route, book, at: 2))
-        #expect(book.dueProbes(now: rest).isEmpty)
+        #expect(book.dueProbes(now: rest).count == 0)
         #expect(!isSkipped(route, book, at: rest))
         // It is remembered, so that the next rest is longer.
         #expect(book.failed(route, for: Self.dc2, because: failure, now: rest) == min(rest * 2, 900_000))
@@ -91,7 +91,7 @@ import Testing
         var (book, routes) = fixture()
         let tcp = try #require(routes.first { $0.kind == .tcp })
         book.failed(tcp, for: Self.dc2, because: .refused, now: 0)
-        #expect(book.dueProbes(now: 600_001).isEmpty)
+        #expect(book.dueProbes(now: 600_001).count == 0)
         var random = TestGenerator(seed: 1)
         _ = book.plan(for: Self.dc2, now: 700_000, shuffle: &random)
         #expect(book.dueProbes(now: 700_001).count == 1)
@@ -120,7 +120,7 @@ import Testing
         }
         #expect(seen == expected)
         #expect(order == order.sorted(by: >))
-        #expect(book.dueProbes(now: 20_010).isEmpty)
+        #expect(book.dueProbes(now: 20_010).count == 0)
     }
 
     @Test func `One probe asks for a host that refused every data center`() throws {
@@ -128,7 +128,7 @@ import Testing
         var (book, routes) = fixture(.own(domains: ["mine.example"]), used: dataCenters)
         let domain = try #require(routes.first { $0.name == "cf-domain kws2.mine.example" })
         book.failed(domain, for: Self.dc2, because: .status(403, retryAfter: nil), now: 0)
-        #expect(book.dueProbes(now: 299_999).isEmpty)
+        #expect(book.dueProbes(now: 299_999).count == 0)
         let probes = book.dueProbes(now: 300_000)
         #expect(probes.count == 1)
         #expect(probes.first?.route.kind == .ownDomain)
@@ -142,6 +142,6 @@ import Testing
         let tcp = try #require(routes.first { $0.kind == .tcp })
         book.failed(tcp, for: Self.dc2, because: .refused, now: 0)
         book.networkChanged()
-        #expect(book.dueProbes(now: 10_000).isEmpty)
+        #expect(book.dueProbes(now: 10_000).count == 0)
     }
 }

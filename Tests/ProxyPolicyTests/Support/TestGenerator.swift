@@ -1,4 +1,5 @@
 import ProxyPolicy
+import Testing
 
 /// A repeatable source of random numbers (xorshift64*): a failing seed can be run again.
 struct TestGenerator: RandomNumberGenerator {
@@ -29,4 +30,9 @@ extension RouteConfiguration {
     static func everything(community: [String] = ["a.example", "b.example", "c.example"]) -> RouteConfiguration {
         RouteConfiguration(workers: ["w1.example", "w2.example"], communityDomains: community)
     }
+}
+
+/// `#require` for values of mutating calls, which the macro cannot make itself.
+func unwrapped<Value>(_ value: Value?, at location: SourceLocation = #_sourceLocation) throws -> Value {
+    try #require(value, sourceLocation: location)
 }

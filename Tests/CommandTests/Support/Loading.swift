@@ -1,0 +1,42 @@
+import ArgumentParser
+import Foundation
+import ProxyPolicy
+
+@testable import martlet
+
+/// Loads a configuration from parts, without this process's own environment.
+func load(
+    flags: [String] = [],
+    variables: [String: String] = [:],
+    toml: String? = nil
+) throws -> LoadedConfiguration {
+    var host = HostEnvironment(variables: variables, workingDirectory: "/work dir", accountHome: "/home/someone")
+    let command = try ConfigurationFlags.parse(flags)
+    guard let toml else { return try ConfigurationLoader(flags: command.source(ownFlags: [], host: host), host: host).load() }
+
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    host.workingDirectory = directory.path
+    try toml.write(to: directory.appendingPathComponent("martlet.toml"), atomically: true, encoding: .utf8)
+    let source = command.source(ownFlags: [], host: host)
+    return try ConfigurationLoader(flags: source, file: command.file ?? "martlet.toml", host: host).load()
+}
+
+/// The messages of a configuration that must be refused.
+func refusals(flags: [String] = [], variables: [String: String] = [:], toml: String? = nil) throws -> [String] {
+    do {
+        _ = try load(flags: flags, variables: variables, toml: toml)
+        return []
+    } catch let failure as ConfigurationFailure {
+        return failure.errors.map(\.description)
+    }
+}
+
+/// A directory of its own for one test.
+func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(atPath: directory) }
+    return try body(directory)
+}

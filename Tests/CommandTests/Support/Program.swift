@@ -1,0 +1,113 @@
+import Foundation
+
+/// What a program said and how it ended.
+struct ProgramResult {
+    var output: String
+    var errors: String
+    var status: Int32
+}
+
+/// The built program, beside the tests.
+enum Program {
+    static let path: String = {
+        // The bundle of the tests lies in the same directory as the products.
+        let directory = Bundle.allBundles.map(\.bundleURL).first { $0.pathExtension == "xctest" }?.deletingLastPathComponent()
+        let beside = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+        for candidate in [beside, directory].compactMap({ $0 }) {
+            let path = candidate.appendingPathComponent("martlet").path
+            if FileManager.default.isExecutableFile(atPath: path) { return path }
+        }
+        return ".build/debug/martlet"
+    }()
+
+    /// Runs it with an environment of its own: no variable of the tests' own machine counts.
+    static func martlet(_ arguments: [String], variables: [String: String] = [:]) throws -> ProgramResult {
+        try run(path, arguments, variables: variables)
+    }
+}
+
+/// Runs a program to its end.
+func run(_ path: String, _ arguments: [String], variables: [String: String] = [:]) throws -> ProgramResult {
+    let program = try RunningProgram(path, arguments, variables: variables)
+    return program.waitUntilExit()
+}
+
+/// A program that was started, with what it has said so far.
+final class RunningProgram {
+    private let process = Process()
+    private let output = Collected()
+    private let errors = Collected()
+
+    init(_ path: String, _ arguments: [String], variables: [String: String]) throws {
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = arguments
+        process.environment = ["PATH": "/usr/bin:/bin"].merging(variables) { $1 }
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = output.pipe
+        process.standardError = errors.pipe
+        try process.run()
+        output.begin()
+        errors.begin()
+    }
+
+    deinit {
+        if process.isRunning { process.terminate() }
+    }
+
+    var identifier: Int32 { process.processIdentifier }
+
+    /// Waits for a text on stderr; false when the program ended without it.
+    func waitForErrors(containing text: String) -> Bool { errors.wait { $0.contains(text) } }
+
+    /// Waits for a text on stdout; false when the program ended without it.
+    func waitForOutput(containing text: String) -> Bool { output.wait { $0.contains(text) } }
+
+    func terminate() { process.terminate() }
+
+    func waitUntilExit() -> ProgramResult {
+        process.waitUntilExit()
+        _ = output.wait { _ in false }
+        _ = errors.wait { _ in false }
+        return ProgramResult(output: output.text, errors: errors.text, status: process.terminationStatus)
+    }
+}
+
+/// The bytes of one pipe, read on a thread of their own so that a program never waits for us.
+private final class Collected: @unchecked Sendable {
+    let pipe = Pipe()
+    private let condition = NSCondition()
+    private var bytes = Data()
+    private var isAtEnd = false
+
+    func begin() {
+        let handle = pipe.fileHandleForReading
+        Thread.detachNewThread { [self] in
+            while true {
+                let chunk = handle.availableData
+                condition.lock()
+                bytes += chunk
+                isAtEnd = chunk.isEmpty
+                condition.broadcast()
+                condition.unlock()
+                if chunk.isEmpty { return }
+            }
+        }
+    }
+
+    var text: String {
+        condition.lock()
+        defer { condition.unlock() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// Waits until the text fulfils a condition or the pipe ends.
+    func wait(until holds: (String) -> Bool) -> Bool {
+        condition.lock()
+        defer { condition.unlock() }
+        while true {
+            if holds(String(decoding: bytes, as: UTF8.self)) { return true }
+            if isAtEnd { return false }
+            condition.wait()
+        }
+    }
+}
