@@ -69,14 +69,13 @@ let package = Package(
         .target(
             name: "ProxyTestKit",
             dependencies: [
-                "MTProtoWire", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, crypto,
-                .product(name: "NIOWebSocket", package: "swift-nio"),
+                "MTProtoWire", nioCore, nioPosix, nioTLS, nioSSL, crypto,
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "MTProtoWireTests",
-            dependencies: ["MTProtoWire", "ProxyTestKit", nioCore, crypto],
+            dependencies: ["CKeystream", "MTProtoWire", "ProxyTestKit", nioCore, crypto],
             resources: [.copy("Vectors")],
             swiftSettings: settings
         ),
@@ -87,7 +86,7 @@ let package = Package(
         ),
         .testTarget(
             name: "ProxyEngineTests",
-            dependencies: ["ProxyEngine", "ProxyTestKit", nioCore, .product(name: "NIOEmbedded", package: "swift-nio")],
+            dependencies: ["ProxyEngine", "MTProtoWire", "ProxyTestKit", nioCore, nioPosix, nioSSL],
             swiftSettings: settings
         ),
         .testTarget(

@@ -12,7 +12,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     // Unchecked: confined to the event loop of its context.
     package typealias InboundIn = ByteBuffer
 
-    private enum Phase {
+    enum Phase {
         case proxyHeader
         case handshake
         case connecting(RouteRunner)
@@ -26,35 +26,33 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     }
 
     /// How long the rest of a session may take once one side has said that it is done.
-    private static let closingMilliseconds: Int64 = 30_000
+    static let closingMilliseconds: Int64 = 30_000
 
     let number: UInt64
-    private let loop: LoopContext
-    private var shared: EngineState { loop.shared }
-    private var channel: (any Channel)?
-    private var address = IPAddress(v4: 0)
-    private var phase = Phase.ended
-    private var handshake: ClientHandshake?
-    private var greeting: ClientGreeting?
+    let loop: LoopContext
+    var shared: EngineState { loop.shared }
+    var channel: (any Channel)?
+    var address = IPAddress(v4: 0)
+    var phase = Phase.ended
+    var handshake: ClientHandshake?
+    var greeting: ClientGreeting?
     private var records = TLSRecordReader()
-    private var early = ByteBuffer()
-    private var dataCenter = DataCenter(id: 2)
-    private var route: Route?
-    private var triedRoutes: Set<Route> = []
-    private var began: Int64 = 0
-    private var lastActivity: Int64 = 0
-    private var bytesUp = 0
-    private var bytesDown = 0
-    private var countedUp = 0
-    private var countedDown = 0
-    private var ticket: AdmissionLimits.Ticket?
-    private var clientHasEnded = false
-    private var upstreamHasEnded = false
-    private let deadline = Deadline()
-    private let answerDeadline = Deadline()
+    var early = ByteBuffer()
+    var dataCenter = DataCenter(id: 2)
+    var route: Route?
+    var triedRoutes: Set<Route> = []
+    var began: Int64 = 0
+    var lastActivity: Int64 = 0
+    var bytes = ByteCount()
+    var admission: Admission
+    var clientHasEnded = false
+    var upstreamHasEnded = false
+    let deadline = Deadline()
+    let answerDeadline = Deadline()
 
     package init(loop: LoopContext) {
         self.loop = loop
+        admission = Admission(loop.shared)
         number = loop.shared.nextConnectionNumber()
     }
 
@@ -68,39 +66,12 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         let listen = shared.configuration.listen
         let expectsHeader = listen.proxyProtocol && listen.trustedSources.contains { $0.contains(address) }
         // A header will say who it is; until then it counts for nobody.
-        guard admit(expectsHeader ? nil : address) else { return context.close(promise: nil) }
+        guard admission.enter(expectsHeader ? nil : address) else { return context.close(promise: nil) }
         loop.connections[number] = self
         shared.connectionBegan()
         loop.wheel.arm(deadline, for: self, after: shared.configuration.handshake.timeoutMilliseconds)
         handshake = ClientHandshake(rules: shared.rules)
         phase = expectsHeader ? .proxyHeader : .handshake
-    }
-
-    private func admit(_ address: IPAddress?) -> Bool {
-        do throws(AdmissionLimits.Refusal) {
-            ticket = try shared.admission.withLock { (limits) throws(AdmissionLimits.Refusal) in
-                try limits.admit(address)
-            }
-            return true
-        } catch {
-            shared.metrics.refused(error)
-            return false
-        }
-    }
-
-    private func identify(as address: IPAddress) -> Bool {
-        guard var ticket else { return false }
-        do throws(AdmissionLimits.Refusal) {
-            try shared.admission.withLock { (limits) throws(AdmissionLimits.Refusal) in
-                try limits.identify(&ticket, as: address)
-            }
-            self.ticket = ticket
-            self.address = address
-            return true
-        } catch {
-            shared.metrics.refused(error)
-            return false
-        }
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -122,8 +93,9 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         case .needMore:
             return
         case .header(let source, let length):
-            if case .address(let host, _) = source, let client = IPAddress(host), !identify(as: client) {
-                return finish(.refused)
+            if case .address(let host, _) = source, let client = IPAddress(host) {
+                guard admission.identify(as: client) else { return finish(.refused) }
+                address = client
             }
             early.moveReaderIndex(forwardBy: length)
             var rest = ByteBuffer()
@@ -153,7 +125,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         }
     }
 
-    private func meetStranger(_ reason: StrangerReason) {
+    func meetStranger(_ reason: StrangerReason) {
         shared.metrics.stranger(reason)
         shared.events.stranger(number, reason, address)
         // A broken header of a trusted forwarder is nothing that a mask host should see.
@@ -165,7 +137,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         case .pipe(let target):
             guard let channel, !shared.isOwnMaskConnection(channel.remoteAddress) else { return phase = .silent }
             deadline.cancel()
-            endHalfOpen()
+            admission.handshakeFinished()
             let pipe = MaskPipe(client: channel, target: target, loop: loop)
             phase = .masked(pipe)
             pipe.start(prefix: prefix)
@@ -182,7 +154,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
 
     private func welcome(_ greeting: ClientGreeting) {
         handshake = nil
-        endHalfOpen()
+        admission.handshakeFinished()
         deadline.cancel()
         records = greeting.records
         early = greeting.earlyBytes
@@ -312,184 +284,14 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         findRoute()
     }
 
-    private func report(_ failure: RouteFailure, of route: Route) {
+    func report(_ failure: RouteFailure, of route: Route) {
         let now = DeadlineWheel.now()
         let cooldown = shared.routes.withLock { $0.failed(route, for: dataCenter, because: failure, now: now) }
         shared.metrics.failed(route.kind)
         shared.events.routeFailed(route, dataCenter, failure, cooldown: cooldown)
     }
 
-    private var isOverBudget: Bool {
+    var isOverBudget: Bool {
         DeadlineWheel.now() - began > shared.configuration.connect.budgetMilliseconds
-    }
-
-    // MARK: End
-
-    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .inputClosed? = event as? ChannelEvent else { return }
-        clientHasEnded = true
-        switch phase {
-        case .relaying(let relay):
-            if upstreamHasEnded { return finish(.clientClosed, flushing: true) }
-            relay.clientEnded()
-            answerDeadline.cancel()
-            loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
-        case .masked(let pipe): pipe.clientEnded()
-        case .connecting where early.readableBytes > 0: break
-        case .handshake:
-            // Half of a connection is enough for a mask host's answer.
-            meetStranger(.closed)
-            if case .masked(let pipe) = phase { pipe.clientEnded() } else { finish(.clientClosed) }
-        case .proxyHeader, .connecting, .silent, .closing, .ended: finish(.clientClosed)
-        }
-    }
-
-    func upstreamEnded() {
-        guard case .relaying(let relay) = phase, !upstreamHasEnded else { return }
-        guard relay.hasAnswer else { return relayFailed(.closedEarly) }
-        upstreamHasEnded = true
-        if clientHasEnded || relay.upstream.isWebSocket { return finish(.upstreamClosed, flushing: true) }
-        channel?.closeOutputAfterFlush(loop.eventLoop)
-        loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
-    }
-
-    func upstreamClosed() {
-        guard case .relaying(let relay) = phase else { return }
-        guard relay.hasAnswer else { return relayFailed(.closedEarly) }
-        finish(.upstreamClosed, flushing: true)
-    }
-
-    func relayEnded(_ reason: CloseReason) { finish(reason) }
-
-    package func deadlineReached(_ deadline: Deadline) {
-        if deadline === answerDeadline { return answerOverdue() }
-        switch phase {
-        case .proxyHeader, .handshake:
-            meetStranger(.timeout)
-            if case .silent = phase { finish(.handshakeTimeout) }
-        case .silent, .closing:
-            finish(.handshakeTimeout)
-        case .relaying:
-            let idle = DeadlineWheel.now() - lastActivity
-            let limit = clientHasEnded || upstreamHasEnded
-                ? Self.closingMilliseconds : shared.configuration.relay.idleTimeoutMilliseconds
-            if idle >= limit {
-                finish(clientHasEnded ? .clientClosed : upstreamHasEnded ? .upstreamClosed : .idle)
-            } else {
-                loop.wheel.arm(deadline, for: self, after: limit - idle)
-            }
-        case .ended:
-            // What was left for a client that does not read.
-            channel?.close(promise: nil)
-        case .connecting, .masked:
-            break
-        }
-    }
-
-    /// The client has spoken and the data center is silent: another route may do better. Where there is none, the
-    /// session goes on waiting; the route is marked all the same.
-    private func answerOverdue() {
-        guard case .relaying(let relay) = phase, !relay.hasAnswer, let route else { return }
-        let hasAlternative = shared.routes.withLock {
-            $0.plan(for: dataCenter, now: DeadlineWheel.now(), shuffle: &loop.random).tries.contains { !triedRoutes.contains($0) }
-        }
-        if hasAlternative, relay.early != nil, !isOverBudget {
-            relayFailed(.silent)
-        } else {
-            report(.silent, of: route)
-        }
-    }
-
-    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if case .masked(let pipe) = phase { return pipe.clientFailed(error) }
-        finish(RouteFailure(classifying: error) == .reset ? .clientReset : .clientFailed)
-    }
-
-    package func channelInactive(context: ChannelHandlerContext) {
-        if case .masked(let pipe) = phase { pipe.clientClosed() }
-        finish(.clientClosed)
-        deadline.cancel()
-        channel = nil
-        giveTicketBack()
-        if loop.connections.removeValue(forKey: number) != nil { shared.connectionEnded() }
-    }
-
-    /// The server stops: sessions end in good order.
-    func drain() { finish(.drained, flushing: true) }
-
-    /// Whether a client is being served: what a draining server waits for.
-    var isServing: Bool {
-        switch phase {
-        case .connecting, .relaying: true
-        default: false
-        }
-    }
-
-    private func finish(_ reason: CloseReason, flushing: Bool = false) {
-        if case .ended = phase { return }
-        let last = phase
-        phase = .ended
-        deadline.cancel()
-        answerDeadline.cancel()
-        endHalfOpen()
-        switch last {
-        case .relaying(let relay):
-            bytesUp = relay.bytesUp
-            bytesDown = relay.bytesDown
-            relay.upstream.close()
-        case .connecting(let runner): runner.cancel()
-        case .masked(let pipe): pipe.close()
-        default: break
-        }
-        countBytes(up: bytesUp, down: bytesDown)
-        if flushing {
-            loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
-            channel?.closeAfterFlush()
-        } else {
-            channel?.close(promise: nil)
-        }
-        guard let greeting else { return }
-        loop.serving -= 1
-        logEnd(reason, greeting)
-    }
-
-    private func logEnd(_ reason: CloseReason, _ greeting: ClientGreeting) {
-        let summary = SessionSummary(
-            number: number,
-            address: address,
-            secretName: shared.configuration.secrets[greeting.secretIndex].name,
-            dataCenter: dataCenter,
-            route: route,
-            reason: reason,
-            bytesUp: bytesUp,
-            bytesDown: bytesDown,
-            milliseconds: DeadlineWheel.now() - began
-        )
-        shared.events.sessionEnded(summary)
-    }
-
-    /// Adds to the counters what this session moved since the last time.
-    func countBytes() {
-        guard case .relaying(let relay) = phase else { return }
-        countBytes(up: relay.bytesUp, down: relay.bytesDown)
-    }
-
-    private func countBytes(up: Int, down: Int) {
-        if up > countedUp { shared.metrics.bytesUp.add(up - countedUp) }
-        if down > countedDown { shared.metrics.bytesDown.add(down - countedDown) }
-        countedUp = max(up, countedUp)
-        countedDown = max(down, countedDown)
-    }
-
-    private func endHalfOpen() {
-        guard var held = ticket else { return }
-        shared.admission.withLock { $0.handshakeFinished(&held) }
-        ticket = held
-    }
-
-    private func giveTicketBack() {
-        guard var held = ticket else { return }
-        ticket = nil
-        shared.admission.withLock { $0.close(&held) }
     }
 }

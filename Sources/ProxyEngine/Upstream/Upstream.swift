@@ -17,6 +17,8 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked
     let generation: UInt64
     /// Called once when the connection ends or misbehaves before it was leased.
     var whenUnusable: (() -> Void)?
+    /// The end of the channel below TLS; nil without TLS.
+    var socketEnd: ReceiveReturn?
     private(set) var isUsable = true
     private var context: ChannelHandlerContext?
     private var relay: Relay?
@@ -57,7 +59,7 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked
         guard let context else { return }
         guard isWebSocket else { return context.channel.closeOutputAfterFlush(loop.eventLoop) }
         // Amid a packet there is no place for a close frame: what was cut off cannot be ended in good order.
-        if relay?.isInsideFrame == true { context.close(promise: nil) } else { sendClose(code: 1000) }
+        if relay?.isInsideFrame == true { closeChannel(context) } else { sendClose(code: 1000) }
     }
 
     /// Closes at once; a WebSocket says so first.
@@ -68,7 +70,13 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked
         guard let context else { return }
         if isWebSocket, isUsable, !isInsideFrame { sendClose(code: 1000) }
         isUsable = false
+        closeChannel(context)
+    }
+
+    private func closeChannel(_ context: ChannelHandlerContext) {
         context.close(promise: nil)
+        socketEnd?.closeSocket()
+        socketEnd = nil
     }
 
     func pauseReading() { context?.channel.setReading(false) }
@@ -192,7 +200,7 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked
         isUsable = false
         let notify = whenUnusable
         whenUnusable = nil
-        context?.close(promise: nil)
+        if let context { closeChannel(context) }
         notify?()
     }
 }

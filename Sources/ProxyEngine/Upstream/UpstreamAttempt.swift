@@ -80,8 +80,10 @@ final class UpstreamAttempt: DeadlineOwner, @unchecked Sendable {
                 pipeline.syncOperations.removeHandler(decoder, promise: nil)
                 pipeline.syncOperations.removeHandler(encoder, promise: nil)
             }
+            let socketEnd = ReceiveReturn(loop.encryptedReceive)
+            upstream.socketEnd = socketEnd
             try channel.pipeline.syncOperations.addHandlers(
-                [ReceiveReturn(loop.encryptedReceive), tls, encoder, decoder, upgrade], position: .before(upstream))
+                [socketEnd, tls, encoder, decoder, upgrade], position: .before(upstream))
         } catch {
             fail(RouteFailure(classifying: error))
         }

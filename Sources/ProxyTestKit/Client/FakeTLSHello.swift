@@ -3,11 +3,11 @@ package import MTProtoWire
 import NIOCore
 
 #if canImport(Darwin)
-import Darwin
+    import Darwin
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Glibc
+    import Glibc
 #endif
 
 /// A FakeTLS ClientHello, made as a client makes it: a browser's hello whose random is a proof of the secret.

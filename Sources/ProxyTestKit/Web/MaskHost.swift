@@ -9,7 +9,8 @@ package struct HostFacts: Sendable, Equatable {
     package var requests: [HTTPRequest] = []
     /// Every byte that came out of the socket, TLS included.
     package var received: [UInt8] = []
-    /// How the other side ended the connection.
+    /// How the other side ended the connection. A TLS server that got close_notify closes by itself, so a FIN behind it
+    /// stays unseen.
     package var ending = StreamEnding.open
     /// Whether a FIN came, even when a RST followed.
     package var sawFinish = false

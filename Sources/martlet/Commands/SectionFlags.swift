@@ -12,14 +12,8 @@ struct SectionFlags<Section: OptionSection>: ParsableArguments, CustomReflectabl
     init() {}
 
     var customMirror: Mirror {
-        let flags = Section.options.flatMap { option -> [(label: String?, value: Any)] in
-            var entries: [(label: String?, value: Any)] = [(FlagKey(option.flag).stringValue, option.parsedFlag)]
-            if let shorthand = option.shorthand {
-                entries.append((FlagKey(shorthand.flag).stringValue, shorthand.parsedFlag(for: option)))
-            }
-            return entries
-        }
-        return Mirror(self, children: flags)
+        let flags = Section.options.flatMap { ParsedFlags.byKey[$0.key] ?? [] }
+        return Mirror(self, children: flags.map { (label: $0.label, value: $0.flag as Any) })
     }
 
     init(from decoder: any Decoder) throws {
@@ -71,9 +65,29 @@ private struct FlagKey: CodingKey {
     }
 }
 
+/// Every option's flags as the argument parser declares them. It reflects a type several times for one command line,
+/// so they are made once.
+private enum ParsedFlags {
+    struct Entry: Sendable {
+        let label: String
+        let flag: any Sendable
+    }
+
+    static let byKey: [String: [Entry]] = Dictionary(
+        OptionTable.all.map { option in
+            var entries = [Entry(label: FlagKey(option.flag).stringValue, flag: option.parsedFlag)]
+            if let shorthand = option.shorthand {
+                entries.append(Entry(label: FlagKey(shorthand.flag).stringValue, flag: shorthand.parsedFlag(for: option)))
+            }
+            return (option.key, entries)
+        },
+        uniquingKeysWith: { first, _ in first }
+    )
+}
+
 extension OptionDefinition {
     /// The flag as the argument parser declares one.
-    fileprivate var parsedFlag: Any {
+    fileprivate var parsedFlag: any Sendable {
         if shape == .toggle {
             return Flag<Bool?>(
                 name: .customLong(flag), inversion: .prefixedNo, exclusivity: .chooseLast,
@@ -101,7 +115,7 @@ extension OptionDefinition {
 }
 
 extension OptionDefinition.Shorthand {
-    fileprivate func parsedFlag(for option: OptionDefinition) -> Any {
+    fileprivate func parsedFlag(for option: OptionDefinition) -> any Sendable {
         Flag<Int>(
             name: [.customShort(short), .customLong(flag)],
             help: ArgumentHelp("\(summary) (\(OptionDefinition.variable(for: flag)))")

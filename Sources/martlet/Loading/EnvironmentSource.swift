@@ -32,8 +32,8 @@ struct EnvironmentSource {
         let source = ConfigurationError.Source.environment(name)
         if let other = result.values[option.key] {
             // `--log-level` says more than `--verbose`; other pairs contradict each other.
-            let isShorthand = option.shorthand.map { OptionDefinition.variable(for: $0.flag) } == name
-            if !isShorthand {
+            let shorthand = option.shorthand.map { OptionDefinition.variable(for: $0.flag) }
+            if shorthand != name {
                 result.errors.append(
                     ConfigurationError(source: source, key: option.key, problem: "is given together with \(other.source)")
                 )
@@ -46,35 +46,56 @@ struct EnvironmentSource {
 
     /// The option that a variable names, and the text in the option's own terms.
     private static func match(_ name: String, _ text: String) -> (OptionDefinition, String)? {
+        guard let meaning = meanings[name] else { return nil }
+        let option = meaning.option
+        switch meaning.form {
+        case .own: return (option, text)
+        case .negative: return (option, inverted(text))
+        case .shorthand(let values):
+            var context = ValueContext(directory: "/")
+            guard let isOn = try? ValueForm.bool.parse(text, &context) else { return (option, text) }
+            return (option, (isOn ? values.first : option.defaultTexts?.first) ?? text)
+        }
+    }
+
+    /// What a variable says about its option.
+    private struct Meaning: Sendable {
+        enum Form: Sendable {
+            case own
+            /// True switches the option off.
+            case negative
+            /// True stands for a value.
+            case shorthand([String])
+        }
+
+        var option: OptionDefinition
+        var form: Form
+    }
+
+    private static let meanings: [String: Meaning] = {
+        var meanings: [String: Meaning] = [:]
         for option in OptionTable.all {
-            if option.variable == name { return (option, text) }
-            if option.shape == .toggle, OptionDefinition.variable(for: "no-\(option.flag)") == name {
-                return (option, inverted(text))
+            meanings[option.variable] = Meaning(option: option, form: .own)
+            if option.shape == .toggle {
+                let name = OptionDefinition.variable(for: "no-\(option.flag)")
+                meanings[name] = Meaning(option: option, form: .negative)
             }
-            if let shorthand = option.shorthand, OptionDefinition.variable(for: shorthand.flag) == name {
-                var context = ValueContext(directory: "/")
-                guard let isOn = try? ValueForm.bool.parse(text, &context) else { return (option, text) }
-                let value = isOn ? shorthand.values.first : option.defaultTexts?.first
-                return (option, value ?? text)
+            if let shorthand = option.shorthand {
+                let name = OptionDefinition.variable(for: shorthand.flag)
+                meanings[name] = Meaning(option: option, form: .shorthand(shorthand.values))
             }
         }
-        return nil
-    }
+        return meanings
+    }()
+
+    /// Every variable that means something.
+    static var names: [String] { meanings.keys.sorted() + [configurationFile] }
 
     /// What is no truth value stays as it is, for the parser to refuse.
     private static func inverted(_ text: String) -> String {
         var context = ValueContext(directory: "/")
         guard let value = try? ValueForm.bool.parse(text, &context) else { return text }
         return value ? "false" : "true"
-    }
-
-    static var names: [String] {
-        OptionTable.all.flatMap { option -> [String] in
-            var names = [option.variable]
-            if option.shape == .toggle { names.append(OptionDefinition.variable(for: "no-\(option.flag)")) }
-            if let shorthand = option.shorthand { names.append(OptionDefinition.variable(for: shorthand.flag)) }
-            return names
-        } + [configurationFile]
     }
 
     private static func unknown(_ name: String) -> ConfigurationError {

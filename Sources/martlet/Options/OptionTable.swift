@@ -18,7 +18,7 @@ enum OptionTable {
     static func option(forKey key: String) -> OptionDefinition? { byKey[key] }
 
     /// Whether the path is a table that holds options.
-    static func isTable(_ path: [String]) -> Bool {
-        all.contains { $0.path.count > path.count && $0.path.starts(with: path) }
-    }
+    static func isTable(_ path: [String]) -> Bool { tables.contains(path) }
+
+    private static let tables = Set(all.flatMap { option in option.path.indices.map { Array(option.path[..<$0]) } })
 }

@@ -11,16 +11,16 @@ func load(
     toml: String? = nil
 ) throws -> LoadedConfiguration {
     var host = HostEnvironment(variables: variables, workingDirectory: "/work dir", accountHome: "/home/someone")
-    let command = try ConfigurationFlags.parse(flags)
-    guard let toml else { return try ConfigurationLoader(flags: command.source(ownFlags: [], host: host), host: host).load() }
+    let command = flags.isEmpty ? nil : try ConfigurationFlags.parse(flags)
+    let source = command?.source(ownFlags: [], host: host) ?? GivenSource()
+    guard let toml else { return try ConfigurationLoader(flags: source, host: host).load() }
 
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
-    host.workingDirectory = directory.path
     try toml.write(to: directory.appendingPathComponent("martlet.toml"), atomically: true, encoding: .utf8)
-    let source = command.source(ownFlags: [], host: host)
-    return try ConfigurationLoader(flags: source, file: command.file ?? "martlet.toml", host: host).load()
+    host.workingDirectory = directory.path
+    return try ConfigurationLoader(flags: source, file: command?.file ?? "martlet.toml", host: host).load()
 }
 
 /// The messages of a configuration that must be refused.

@@ -38,7 +38,7 @@ struct TransportMatrixTests {
             }
             let burst = Self.payloads()
             for payload in burst { sent.update(payload) }
-            received.update(try await client.echoAll(burst))
+            try await client.echoAll(burst, into: &received)
             #expect(received.value == sent.value)
 
             await client.close()
@@ -102,10 +102,9 @@ struct TransportMatrixTests {
 }
 
 extension TelegramClient {
-    /// Sends all payloads while the answers come back, and gives the digest of those.
-    nonisolated func echoAll(_ payloads: [[UInt8]]) async throws -> RunningDigest {
+    /// Sends all payloads while the answers come back.
+    nonisolated func echoAll(_ payloads: [[UInt8]], into digest: inout RunningDigest) async throws {
         async let sending: Void = sendAll(payloads)
-        var digest = RunningDigest()
         for payload in payloads {
             let answer = try await receive()
             guard sha256(answer) == sha256(payload) else {
@@ -114,7 +113,6 @@ extension TelegramClient {
             digest.update(answer)
         }
         try await sending
-        return digest
     }
 
     private nonisolated func sendAll(_ payloads: [[UInt8]]) async throws {

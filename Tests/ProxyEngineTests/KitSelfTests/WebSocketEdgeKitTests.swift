@@ -58,9 +58,12 @@ struct WebSocketEdgeKitTests {
         let rules: [(String, @Sendable (MiniWebSocket) async throws -> Void)] = [
             ("PING", { try await $0.send(opcode: 9, []) }),
             ("mask", { try await $0.stream.write([0x82, 0x01, 0x00]) }),
-            ("again", { client in
-                for _ in 0..<2 { try await client.send(opcode: 10, [1], mask: [1, 2, 3, 4]) }
-            }),
+            (
+                "again",
+                { client in
+                    for _ in 0..<2 { try await client.send(opcode: 10, [1], mask: [1, 2, 3, 4]) }
+                }
+            ),
             ("again", { try await $0.send(opcode: 2, [1, 2], mask: [0, 0, 0, 0]) }),
             ("text frame", { try await $0.send(opcode: 1, [1]) }),
             ("reserved bits", { try await $0.send(opcode: 0x42, [1]) }),
@@ -69,10 +72,13 @@ struct WebSocketEdgeKitTests {
             ("control frame", { try await $0.send(opcode: 8, [3, 232], isFinal: false) }),
             ("PONG", { try await $0.send(opcode: 10, [1]) }),
             ("not the header's 64", { try await $0.send(opcode: 2, [1, 2, 3]) }),
-            ("more than one packet", { client in
-                try await client.sendHeader()
-                try await client.send(packets: [[1], [2]])
-            }),
+            (
+                "more than one packet",
+                { client in
+                    try await client.sendHeader()
+                    try await client.send(packets: [[1], [2]])
+                }
+            ),
         ]
         try await withKit { kit in
             kit.tolerateViolations()

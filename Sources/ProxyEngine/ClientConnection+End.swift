@@ -1,0 +1,153 @@
+import MTProtoWire
+package import NIOCore
+import ProxyPolicy
+
+/// How a connection ends: by its client, its upstream, a deadline, or the server.
+extension ClientConnection {
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case .inputClosed? = event as? ChannelEvent else { return }
+        clientHasEnded = true
+        switch phase {
+        case .relaying(let relay):
+            if upstreamHasEnded { return finish(.clientClosed, flushing: true) }
+            relay.clientEnded()
+            answerDeadline.cancel()
+            loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
+        case .masked(let pipe): pipe.clientEnded()
+        case .connecting where early.readableBytes > 0: break
+        case .handshake:
+            // Half of a connection is enough for a mask host's answer.
+            meetStranger(.closed)
+            if case .masked(let pipe) = phase { pipe.clientEnded() } else { finish(.clientClosed) }
+        case .proxyHeader, .connecting, .silent, .closing, .ended: finish(.clientClosed)
+        }
+    }
+
+    func upstreamEnded() {
+        guard case .relaying(let relay) = phase, !upstreamHasEnded else { return }
+        guard relay.hasAnswer else { return relayFailed(.closedEarly) }
+        upstreamHasEnded = true
+        if clientHasEnded || relay.upstream.isWebSocket { return finish(.upstreamClosed, flushing: true) }
+        channel?.closeOutputAfterFlush(loop.eventLoop)
+        loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
+    }
+
+    func upstreamClosed() {
+        guard case .relaying(let relay) = phase else { return }
+        guard relay.hasAnswer else { return relayFailed(.closedEarly) }
+        finish(.upstreamClosed, flushing: true)
+    }
+
+    func relayEnded(_ reason: CloseReason) { finish(reason) }
+
+    package func deadlineReached(_ deadline: Deadline) {
+        if deadline === answerDeadline { return answerOverdue() }
+        switch phase {
+        case .proxyHeader, .handshake:
+            meetStranger(.timeout)
+            if case .silent = phase { finish(.handshakeTimeout) }
+        case .silent, .closing:
+            finish(.handshakeTimeout)
+        case .relaying:
+            let idle = DeadlineWheel.now() - lastActivity
+            let limit = clientHasEnded || upstreamHasEnded
+                ? Self.closingMilliseconds : shared.configuration.relay.idleTimeoutMilliseconds
+            if idle >= limit {
+                finish(clientHasEnded ? .clientClosed : upstreamHasEnded ? .upstreamClosed : .idle)
+            } else {
+                loop.wheel.arm(deadline, for: self, after: limit - idle)
+            }
+        case .ended:
+            // What was left for a client that does not read.
+            channel?.close(promise: nil)
+        case .connecting, .masked:
+            break
+        }
+    }
+
+    /// The client has spoken and the data center is silent: another route may do better. Where there is none, the
+    /// session goes on waiting; the route is marked all the same.
+    private func answerOverdue() {
+        guard case .relaying(let relay) = phase, !relay.hasAnswer, let route else { return }
+        let hasAlternative = shared.routes.withLock {
+            $0.plan(for: dataCenter, now: DeadlineWheel.now(), shuffle: &loop.random).tries.contains { !triedRoutes.contains($0) }
+        }
+        if hasAlternative, relay.early != nil, !isOverBudget {
+            relayFailed(.silent)
+        } else {
+            report(.silent, of: route)
+        }
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .masked(let pipe) = phase { return pipe.clientFailed(error) }
+        finish(RouteFailure(classifying: error) == .reset ? .clientReset : .clientFailed)
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        if case .masked(let pipe) = phase { pipe.clientClosed() }
+        finish(.clientClosed)
+        deadline.cancel()
+        channel = nil
+        admission.leave()
+        if loop.connections.removeValue(forKey: number) != nil { shared.connectionEnded() }
+    }
+
+    /// The server stops: sessions end in good order.
+    func drain() { finish(.drained, flushing: true) }
+
+    /// Whether a client is being served: what a draining server waits for.
+    var isServing: Bool {
+        switch phase {
+        case .connecting, .relaying: true
+        default: false
+        }
+    }
+
+    func finish(_ reason: CloseReason, flushing: Bool = false) {
+        if case .ended = phase { return }
+        let last = phase
+        phase = .ended
+        deadline.cancel()
+        answerDeadline.cancel()
+        admission.handshakeFinished()
+        switch last {
+        case .relaying(let relay):
+            bytes.update(up: relay.bytesUp, down: relay.bytesDown, shared.metrics)
+            relay.upstream.close()
+        case .connecting(let runner): runner.cancel()
+        case .masked(let pipe): pipe.close()
+        default: break
+        }
+        if flushing {
+            loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
+            channel?.closeAfterFlush()
+        } else {
+            channel?.close(promise: nil)
+        }
+        guard let greeting else { return }
+        loop.serving -= 1
+        logEnd(reason, greeting)
+    }
+
+    private func logEnd(_ reason: CloseReason, _ greeting: ClientGreeting) {
+        let summary = SessionSummary(
+            number: number,
+            address: address,
+            secretName: shared.configuration.secrets[greeting.secretIndex].name,
+            dataCenter: dataCenter,
+            route: route,
+            reason: reason,
+            bytesUp: bytes.up,
+            bytesDown: bytes.down,
+            milliseconds: DeadlineWheel.now() - began
+        )
+        shared.events.sessionEnded(summary)
+    }
+
+    /// Adds to the counters what this session moved since the last time.
+    func countBytes() {
+        guard case .relaying(let relay) = phase else { return }
+        bytes.update(up: relay.bytesUp, down: relay.bytesDown, shared.metrics)
+    }
+}
