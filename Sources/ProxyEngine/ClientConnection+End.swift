@@ -25,15 +25,21 @@ extension ClientConnection {
 
     func upstreamEnded() {
         guard case .relaying(let relay) = phase, !upstreamHasEnded else { return }
-        guard relay.hasAnswer else { return relayFailed(.closedEarly) }
         upstreamHasEnded = true
-        if clientHasEnded || relay.upstream.isWebSocket { return finish(.upstreamClosed, flushing: true) }
+        // A data center that answers the client's end with its own has let nobody down, even if it said nothing.
+        if clientHasEnded { return finish(.clientClosed, flushing: true) }
+        guard relay.hasAnswer else {
+            upstreamHasEnded = false
+            return relayFailed(.closedEarly)
+        }
+        if relay.upstream.isWebSocket { return finish(.upstreamClosed, flushing: true) }
         channel?.closeOutputAfterFlush(loop.eventLoop)
         loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
     }
 
     func upstreamClosed() {
         guard case .relaying(let relay) = phase else { return }
+        if clientHasEnded { return finish(.clientClosed, flushing: true) }
         guard relay.hasAnswer else { return relayFailed(.closedEarly) }
         finish(.upstreamClosed, flushing: true)
     }
@@ -43,7 +49,11 @@ extension ClientConnection {
     package func deadlineReached(_ deadline: Deadline) {
         if deadline === answerDeadline { return answerOverdue() }
         switch phase {
-        case .proxyHeader, .handshake:
+        case .proxyHeader:
+            // Whatever stands there so far is the forwarder's, and nothing for a mask host.
+            meetStranger(.badProxyHeader)
+            finish(.handshakeTimeout)
+        case .handshake:
             meetStranger(.timeout)
             if case .silent = phase { finish(.handshakeTimeout) }
         case .silent, .closing:
@@ -90,7 +100,7 @@ extension ClientConnection {
         deadline.cancel()
         channel = nil
         admission.leave()
-        if loop.connections.removeValue(forKey: number) != nil { shared.connectionEnded() }
+        loop.connections[number] = nil
     }
 
     /// The server stops: sessions end in good order.
@@ -114,20 +124,28 @@ extension ClientConnection {
         switch last {
         case .relaying(let relay):
             bytes.update(up: relay.bytesUp, down: relay.bytesDown, shared.metrics)
-            relay.upstream.close()
+            relay.upstream.close(flushing: reason == .clientClosed)
         case .connecting(let runner): runner.cancel()
         case .masked(let pipe): pipe.close()
         default: break
         }
         if flushing {
             loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
-            channel?.closeAfterFlush()
+            closeInGoodOrder(isUrgent: reason == .drained)
         } else {
             channel?.close(promise: nil)
         }
         guard let greeting else { return }
         loop.serving -= 1
         logEnd(reason, greeting)
+    }
+
+    /// Sends what is left and FIN, and waits for the client's own end, taking what it still says: a socket closed upon
+    /// unread bytes answers with a reset, which would destroy what is on its way to the client.
+    private func closeInGoodOrder(isUrgent: Bool) {
+        if isUrgent { return channel?.closeAfterFlush() ?? () }
+        channel?.closeOutputAfterFlush(loop.eventLoop)
+        resumeReading()
     }
 
     private func logEnd(_ reason: CloseReason, _ greeting: ClientGreeting) {

@@ -68,7 +68,6 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         // A header will say who it is; until then it counts for nobody.
         guard admission.enter(expectsHeader ? nil : address) else { return context.close(promise: nil) }
         loop.connections[number] = self
-        shared.connectionBegan()
         loop.wheel.arm(deadline, for: self, after: shared.configuration.handshake.timeoutMilliseconds)
         handshake = ClientHandshake(rules: shared.rules)
         phase = expectsHeader ? .proxyHeader : .handshake

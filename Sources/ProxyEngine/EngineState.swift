@@ -84,13 +84,24 @@ package final class EngineState: Sendable {
     /// Whether no further client may be accepted now.
     var isFull: Bool { connectionCount.load(ordering: .relaxed) >= connectionLimit }
 
-    func connectionBegan() {
-        let count = connectionCount.wrappingAdd(1, ordering: .relaxed).newValue
-        metrics.connections.add()
-        metrics.connectionsActive.set(count)
+    /// Counts one more client; false when there is no room for it.
+    func takePlace() -> Bool {
+        var count = connectionCount.load(ordering: .relaxed)
+        while count < connectionLimit {
+            let (isTaken, found) = connectionCount.compareExchange(
+                expected: count, desired: count + 1, ordering: .relaxed)
+            if isTaken {
+                metrics.connections.add()
+                metrics.connectionsActive.set(count + 1)
+                return true
+            }
+            count = found
+        }
+        return false
     }
 
-    func connectionEnded() {
+    /// A client is gone: whoever waits may come in.
+    func givePlaceBack() {
         let (before, after) = connectionCount.wrappingSubtract(1, ordering: .relaxed)
         metrics.connectionsActive.set(after)
         guard before >= connectionLimit else { return }

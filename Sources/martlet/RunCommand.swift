@@ -4,12 +4,13 @@ import ProxyEngine
 import ProxyPolicy
 import ServiceLifecycle
 import UnixSignals
+
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// `martlet run`: from the command line to a drained stop.
@@ -63,12 +64,15 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     /// The one place where the command meets the engine.
-    private func serve(_ configuration: ProxyConfiguration, _ logger: Logger, openFileLimit: UInt64?) async -> ExitStatus {
+    private func serve(_ configuration: ProxyConfiguration, _ logger: Logger, openFileLimit: UInt64?) async
+        -> ExitStatus
+    {
         let announcement = Announcement(
             configuration: configuration, logger: logger, terminal: .standardOutput,
             qr: drawsQR.map { $0 ? .always : .never } ?? .automatic, printsLink: printsLink
         )
-        let server = ProxyServer(configuration: configuration, logger: logger, openFileLimit: openFileLimit) { started in
+        let server = ProxyServer(configuration: configuration, logger: logger, openFileLimit: openFileLimit) {
+            started in
             announcement.make(port: started.port, routes: started.routes)
         }
         var quiet = logger
@@ -105,7 +109,9 @@ struct Announcement: Sendable {
         } else {
             for route in routes {
                 let state = route.isReady ? "ready" : "off"
-                logger.info("route", metadata: ["kind": "\(route.kind.rawValue)", "state": "\(state)", "detail": "\(route.detail)"])
+                logger.info(
+                    "route",
+                    metadata: ["kind": "\(route.kind.rawValue)", "state": "\(state)", "detail": "\(route.detail)"])
             }
             logger.info("run `martlet link` with the same configuration to see the link")
         }

@@ -20,10 +20,11 @@ struct ConfigurationLoaderTests {
               "2:foo",
             ]
             """
-        #expect(try refusals(toml: toml) == [
-            "martlet.toml:7: routes.dc_ip: \"2:foo\" is not an IP address;"
-                + " expected DC:ADDRESS[:PORT], for example 2:149.154.167.220"
-        ])
+        #expect(
+            try refusals(toml: toml) == [
+                "martlet.toml:7: routes.dc_ip: \"2:foo\" is not an IP address;"
+                    + " expected DC:ADDRESS[:PORT], for example 2:149.154.167.220"
+            ])
     }
 
     @Test
@@ -33,17 +34,18 @@ struct ConfigurationLoaderTests {
             variables: ["MARTLET_POOLSIZE": "1", "MARTLET_PORT": "x"],
             toml: "lisen.port = 1\n[routes]\ndcip = []\nwebsocket = 5\nbudget = \"1 year\"\n"
         )
-        #expect(messages == [
-            "--prot: is not a flag of martlet; did you mean --port?",
-            "MARTLET_POOLSIZE: is not a variable of martlet; did you mean MARTLET_POOL_SIZE?",
-            "martlet.toml:1: lisen: is not a key of martlet; did you mean listen?",
-            "martlet.toml:3: routes.dcip: is not a key of martlet; did you mean routes.dc_ip?",
-            "MARTLET_PORT: \"x\" is not a whole number; expected a number from 0 to 65535",
-            "martlet.toml:4: routes.websocket: \"5\" is neither true nor false; expected true or false",
-            "martlet.toml:5: routes.budget: \"1 year\" is not a span of time;"
-                + " expected a number with ms, s, m, h or d, for example 10s",
-            "--pool-size: \"many\" is not a whole number; expected a number from 0 to 64",
-        ])
+        #expect(
+            messages == [
+                "--prot: is not a flag of martlet; did you mean --port?",
+                "MARTLET_POOLSIZE: is not a variable of martlet; did you mean MARTLET_POOL_SIZE?",
+                "martlet.toml:1: lisen: is not a key of martlet; did you mean listen?",
+                "martlet.toml:3: routes.dcip: is not a key of martlet; did you mean routes.dc_ip?",
+                "MARTLET_PORT: \"x\" is not a whole number; expected a number from 0 to 65535",
+                "martlet.toml:4: routes.websocket: \"5\" is neither true nor false; expected true or false",
+                "martlet.toml:5: routes.budget: \"1 year\" is not a span of time;"
+                    + " expected a number with ms, s, m, h or d, for example 10s",
+                "--pool-size: \"many\" is not a whole number; expected a number from 0 to 64",
+            ])
     }
 
     @Test
@@ -64,22 +66,26 @@ struct ConfigurationLoaderTests {
 
     @Test
     func `A key of another table is suggested with its table`() throws {
-        #expect(try refusals(toml: "port = 1\n") == [
-            "martlet.toml:1: port: is not a key of martlet; did you mean listen.port?"
-        ])
-        #expect(try refusals(toml: "[listen]\npool_size = 1\n") == [
-            "martlet.toml:2: listen.pool_size: is not a key of martlet; did you mean pool.size?"
-        ])
+        #expect(
+            try refusals(toml: "port = 1\n") == [
+                "martlet.toml:1: port: is not a key of martlet; did you mean listen.port?"
+            ])
+        #expect(
+            try refusals(toml: "[listen]\npool_size = 1\n") == [
+                "martlet.toml:2: listen.pool_size: is not a key of martlet; did you mean pool.size?"
+            ])
     }
 
     @Test
     func `A table where a value belongs and a value where a table belongs are refused`() throws {
-        #expect(try refusals(toml: "listen = 5\n") == [
-            "martlet.toml:1: listen: must be a table; expected [listen] and its keys below"
-        ])
-        #expect(try refusals(toml: "[listen.port]\nx = 1\n") == [
-            "martlet.toml:1: listen.port: must be one value; for example port = 443"
-        ])
+        #expect(
+            try refusals(toml: "listen = 5\n") == [
+                "martlet.toml:1: listen: must be a table; expected [listen] and its keys below"
+            ])
+        #expect(
+            try refusals(toml: "[listen.port]\nx = 1\n") == [
+                "martlet.toml:1: listen.port: must be one value; for example port = 443"
+            ])
     }
 
     @Test
@@ -103,12 +109,15 @@ struct ConfigurationLoaderTests {
     func `Switches have a negative variable as they have a negative flag`() throws {
         #expect(try !load(variables: ["MARTLET_NO_CFPROXY": "1"]).configuration.routes.usesCloudflareDomains)
         #expect(try !load(variables: ["MARTLET_CFPROXY": "off"]).configuration.routes.usesCloudflareDomains)
-        #expect(try load(flags: ["--cfproxy"], variables: ["MARTLET_NO_CFPROXY": "1"]).configuration.routes
-            .usesCloudflareDomains)
+        #expect(
+            try load(flags: ["--cfproxy"], variables: ["MARTLET_NO_CFPROXY": "1"]).configuration.routes
+                .usesCloudflareDomains)
         let both = try refusals(variables: ["MARTLET_NO_CFPROXY": "1", "MARTLET_CFPROXY": "1"])
         #expect(both == ["MARTLET_NO_CFPROXY: is given together with MARTLET_CFPROXY"])
         #expect(try load(variables: ["MARTLET_VERBOSE": "yes"]).configuration.log.level == .debug)
-        #expect(try load(variables: ["MARTLET_VERBOSE": "1", "MARTLET_LOG_LEVEL": "error"]).configuration.log.level == .error)
+        #expect(
+            try load(variables: ["MARTLET_VERBOSE": "1", "MARTLET_LOG_LEVEL": "error"]).configuration.log.level
+                == .error)
     }
 
     @Test
@@ -124,7 +133,9 @@ struct ConfigurationLoaderTests {
         let base64 = try load(flags: ["--secret", "phone=AAECAwQFBgcICQoLDA0ODw=="])
         #expect(base64.configuration.secrets.map(\.name) == ["phone"])
         #expect(base64.configuration.secrets.map(\.secret.text) == [Self.key])
-        #expect(try load(flags: ["--secret", "AAECAwQFBgcICQoLDA0ODw=="]).configuration.secrets == one.configuration.secrets)
+        #expect(
+            try load(flags: ["--secret", "AAECAwQFBgcICQoLDA0ODw=="]).configuration.secrets == one.configuration.secrets
+        )
     }
 
     @Test
@@ -149,7 +160,9 @@ struct ConfigurationLoaderTests {
         #expect(loaded.configuration.secrets.map(\.secret.kind) == [.fakeTLS(domain: "www.example.com"), .padded])
         #expect(loaded.configuration.mask.host == "www.example.com")
         #expect(loaded.configuration.mask.target == SocketTarget(host: "www.example.com", port: 443))
-        let apart = try load(flags: ["--fake-tls-domain", "a.example", "--mask-host", "b.example", "--mask-address", "::1"])
+        let apart = try load(flags: [
+            "--fake-tls-domain", "a.example", "--mask-host", "b.example", "--mask-address", "::1",
+        ])
         #expect(apart.configuration.mask.host == "b.example")
         #expect(apart.configuration.mask.target == SocketTarget(host: "::1", port: 443))
     }
@@ -184,10 +197,11 @@ struct ConfigurationLoaderTests {
         #expect(directory([:]) == nil)
     }
 
-    @Test(arguments: [
-        ("10s", 10_000), ("500ms", 500), ("2m", 120_000), ("1h", 3_600_000), ("1d", 86_400_000), ("7", 7_000),
-        ("1.5s", 1_500), ("0", 0),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("10s", 10_000), ("500ms", 500), ("2m", 120_000), ("1h", 3_600_000), ("1d", 86_400_000), ("7", 7_000),
+            ("1.5s", 1_500), ("0", 0),
+        ] as [(String, Int64)])
     func `Spans of time are read and printed`(text: String, milliseconds: Int64) {
         #expect(DurationText.parse(text) == milliseconds)
         #expect(DurationText.parse(DurationText.print(milliseconds)) == milliseconds)

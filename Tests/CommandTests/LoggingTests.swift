@@ -9,17 +9,21 @@ import Testing
 struct LogFormatTests {
     private static let time = LogTime(seconds: 1_786_106_096, milliseconds: 7)
 
-    private func line(_ style: ProxyConfiguration.Log.Format, _ message: String, _ metadata: Logger.Metadata = [:]) -> String {
+    private func line(_ style: ProxyConfiguration.Log.Format, _ message: String, _ metadata: Logger.Metadata = [:])
+        -> String
+    {
         LogFormat(style: style).line(time: Self.time, level: .info, message: message, metadata: metadata)
     }
 
     @Test
     func `A text line has time, level, message and sorted fields`() {
         #expect(Self.time.text == "2026-08-07T12:34:56.007Z")
-        #expect(line(.text, "session ended", ["up": "12", "connection": "7", "client": "::1"])
-            == "2026-08-07T12:34:56.007Z INFO     session ended client=::1 connection=7 up=12")
-        #expect(LogFormat(style: .text).line(time: Self.time, level: .critical, message: "x", metadata: [:])
-            == "2026-08-07T12:34:56.007Z CRITICAL x")
+        #expect(
+            line(.text, "session ended", ["up": "12", "connection": "7", "client": "::1"])
+                == "2026-08-07T12:34:56.007Z INFO     session ended client=::1 connection=7 up=12")
+        #expect(
+            LogFormat(style: .text).line(time: Self.time, level: .critical, message: "x", metadata: [:])
+                == "2026-08-07T12:34:56.007Z CRITICAL x")
     }
 
     @Test
@@ -28,10 +32,11 @@ struct LogFormatTests {
             "a": "two words", "b": "x=y", "c": "say \"hi\"", "d": "", "e": .array(["1", "2"]), "f": "back\\slash",
             "g": .dictionary(["z": "1", "y": "2"]),
         ]
-        #expect(line(.text, "m", metadata).hasSuffix(
-            #" m a="two words" b="x=y" c="say \"hi\"" d="" e="[\"1\",\"2\"]" f="back\\slash""#
-                + #" g="{\"y\":\"2\",\"z\":\"1\"}""#
-        ))
+        #expect(
+            line(.text, "m", metadata).hasSuffix(
+                #" m a="two words" b="x=y" c="say \"hi\"" d="" e="[\"1\",\"2\"]" f="back\\slash""#
+                    + #" g="{\"y\":\"2\",\"z\":\"1\"}""#
+            ))
     }
 
     @Test
@@ -48,7 +53,8 @@ struct LogFormatTests {
 
     @Test
     func `A JSON line is one object that keeps its own three keys`() throws {
-        let text = line(.json, "a \"message\"", ["message": "other", "count": .stringConvertible(3), "list": .array(["x"])])
+        let text = line(
+            .json, "a \"message\"", ["message": "other", "count": .stringConvertible(3), "list": .array(["x"])])
         let object = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
         #expect(object["time"] as? String == "2026-08-07T12:34:56.007Z")
         #expect(object["level"] as? String == "info")
@@ -62,7 +68,9 @@ struct LogFormatTests {
     func `The handler merges its metadata under that of the line`() {
         let lines = Lines()
         let writer = LogWriter(overflowLine: { "\($0)" }, write: { lines.add($0) })
-        var logger = Logger(label: "test") { _ in LineLogHandler(level: .info, format: LogFormat(style: .text), writer: writer) }
+        var logger = Logger(label: "test") { _ in
+            LineLogHandler(level: .info, format: LogFormat(style: .text), writer: writer)
+        }
         logger[metadataKey: "connection"] = "1"
         logger.debug("not this")
         logger.info("this", metadata: ["connection": "2", "x": "y"])
@@ -107,11 +115,13 @@ struct LogWriterTests {
         let lines = Lines()
         let gate = DispatchSemaphore(value: 0)
         let isStuck = DispatchSemaphore(value: 0)
-        let writer = LogWriter(capacity: 1_000, overflowLine: { "dropped \($0)" }, write: { round in
-            isStuck.signal()
-            gate.wait()
-            lines.add(round)
-        })
+        let writer = LogWriter(
+            capacity: 1_000, overflowLine: { "dropped \($0)" },
+            write: { round in
+                isStuck.signal()
+                gate.wait()
+                lines.add(round)
+            })
         writer.append("first")
         isStuck.wait()
         for _ in 0..<1_000 { writer.append("123456789") }

@@ -26,7 +26,8 @@ struct OptionTableTests {
         let value = option.isList ? "[\(literals.joined(separator: ", "))]" : try #require(literals.first)
         // Needed beside some options to make sense.
         let company = key == "mask.http" ? ["--mask-host", "www.example.com"] : []
-        let flags = option.shape == .toggle ? ["--\(option.flag)"] : option.example.flatMap { ["--\(option.flag)", $0] }
+        let flags =
+            option.shape == .toggle ? ["--\(option.flag)"] : option.example.flatMap { ["--\(option.flag)", $0] }
 
         let fromFlags = try load(flags: flags + company)
         let fromVariable = try load(

@@ -15,33 +15,46 @@ struct ProgramTests {
         return result.output.split(separator: "\n").map(String.init).filter { !$0.hasPrefix("#") && !$0.hasPrefix("[") }
     }
 
-    @Test(arguments: [
-        (["--port", "2443"], ["port = 2443"]),
-        (["--host", "0.0.0.0"], ["host = \"0.0.0.0\""]),
-        (["--host", "localhost"], ["host = \"127.0.0.1\""]),
-        (["--secret", key, "--show-secrets"], ["\"default\" = \"\(key)\""]),
-        (["--dc-ip", "2:149.154.167.220", "--dc-ip", "4:149.154.167.220"], ["dc_ip = [\"2:149.154.167.220\", \"4:149.154.167.220\"]"]),
-        (["--dc-ip", "2:149.154.167.220,4:1.2.3.4 5:1.2.3.5"], ["dc_ip = [\"2:149.154.167.220\", \"4:1.2.3.4\", \"5:1.2.3.5\"]"]),
-        (["--dc-ip", "none"], ["dc_ip = []"]),
-        (["--dc-ip", "0:0"], ["dc_ip = []"]),
-        (["-v"], ["level = \"debug\""]),
-        (["--verbose"], ["level = \"debug\""]),
-        (["--log-file", "/tmp/m.log"], ["file = \"/tmp/m.log\""]),
-        (["--log-max-mb", "2.5"], ["max_mb = 2.5"]),
-        (["--log-max-mb", "0"], ["max_mb = 0.03125"]),
-        (["--log-backups", "3"], ["backups = 3"]),
-        (["--log-backups", "0"], ["backups = 1"]),
-        (["--buf-kb", "256"], ["buffer_kb = 256"]),
-        (["--buf-kb", "1"], ["buffer_kb = 4"]),
-        (["--pool-size", "4"], ["size = 4"]),
-        (["--pool-size=-3"], ["size = 0"]),
-        (["--cfproxy-domain", "https://Mine.example/", "--cfproxy-domain", "other.example; mine.EXAMPLE"], ["domains = [\"mine.example\", \"other.example\"]"]),
-        (["--cfproxy-worker-domain", "a.workers.dev,b.workers.dev"], ["workers = [\"a.workers.dev\", \"b.workers.dev\"]"]),
-        (["--no-cfproxy"], ["enabled = false"]),
-        (["--fake-tls-domain", "www.example.com"], ["fake_tls_domain = \"www.example.com\""]),
-        (["--force-test-dc"], ["force_test_dc = true"]),
-        (["--proxy-protocol"], ["proxy_protocol = true"]),
-    ] as [([String], [String])])
+    @Test(
+        arguments: [
+            (["--port", "2443"], ["port = 2443"]),
+            (["--host", "0.0.0.0"], ["host = \"0.0.0.0\""]),
+            (["--host", "localhost"], ["host = \"127.0.0.1\""]),
+            (["--secret", key, "--show-secrets"], ["\"default\" = \"\(key)\""]),
+            (
+                ["--dc-ip", "2:149.154.167.220", "--dc-ip", "4:149.154.167.220"],
+                ["dc_ip = [\"2:149.154.167.220\", \"4:149.154.167.220\"]"]
+            ),
+            (
+                ["--dc-ip", "2:149.154.167.220,4:1.2.3.4 5:1.2.3.5"],
+                ["dc_ip = [\"2:149.154.167.220\", \"4:1.2.3.4\", \"5:1.2.3.5\"]"]
+            ),
+            (["--dc-ip", "none"], ["dc_ip = []"]),
+            (["--dc-ip", "0:0"], ["dc_ip = []"]),
+            (["-v"], ["level = \"debug\""]),
+            (["--verbose"], ["level = \"debug\""]),
+            (["--log-file", "/tmp/m.log"], ["file = \"/tmp/m.log\""]),
+            (["--log-max-mb", "2.5"], ["max_mb = 2.5"]),
+            (["--log-max-mb", "0"], ["max_mb = 0.03125"]),
+            (["--log-backups", "3"], ["backups = 3"]),
+            (["--log-backups", "0"], ["backups = 1"]),
+            (["--buf-kb", "256"], ["buffer_kb = 256"]),
+            (["--buf-kb", "1"], ["buffer_kb = 4"]),
+            (["--pool-size", "4"], ["size = 4"]),
+            (["--pool-size=-3"], ["size = 0"]),
+            (
+                ["--cfproxy-domain", "https://Mine.example/", "--cfproxy-domain", "other.example; mine.EXAMPLE"],
+                ["domains = [\"mine.example\", \"other.example\"]"]
+            ),
+            (
+                ["--cfproxy-worker-domain", "a.workers.dev,b.workers.dev"],
+                ["workers = [\"a.workers.dev\", \"b.workers.dev\"]"]
+            ),
+            (["--no-cfproxy"], ["enabled = false"]),
+            (["--fake-tls-domain", "www.example.com"], ["fake_tls_domain = \"www.example.com\""]),
+            (["--force-test-dc"], ["force_test_dc = true"]),
+            (["--proxy-protocol"], ["proxy_protocol = true"]),
+        ] as [([String], [String])])
     func `Every flag of tg-ws-proxy works under its name`(arguments: [String], lines: [String]) throws {
         #expect(try printed(arguments) == lines)
     }
@@ -50,7 +63,8 @@ struct ProgramTests {
     func `All flags of tg-ws-proxy work together, without a command`() throws {
         let flags = [
             "--port", "0", "--host", "127.0.0.1", "--secret", Self.key, "--dc-ip", "2:149.154.167.220", "-v",
-            "--log-max-mb", "5", "--log-backups", "1", "--buf-kb", "256", "--pool-size", "0", "--cfproxy-domain", "a.example",
+            "--log-max-mb", "5", "--log-backups", "1", "--buf-kb", "256", "--pool-size", "0", "--cfproxy-domain",
+            "a.example",
             "--cfproxy-worker-domain", "w.example", "--no-cfproxy", "--fake-tls-domain", "www.example.com",
             "--force-test-dc", "--proxy-protocol",
         ]
@@ -58,18 +72,19 @@ struct ProgramTests {
         #expect(result.status == 0 && result.output == "The configuration is valid.\n")
     }
 
-    @Test(arguments: [
-        (["--secret", "00112233445566778899aabbccddee  "], "wrong length"),
-        (["--secret", "00 112233445566778899aabbccddeeff"], "contains a blank"),
-        (["--dc-ip", "2:149.154.167.220 junk"], "names no data center"),
-        (["--dc-ip", "2:127.1"], "is not an IP address"),
-        (["--dc-ip", "-1:149.154.167.220"], "dc-ip"),
-        (["--port", "70000"], "is out of range"),
-        (["--host", "no.such.name"], "is not an IP address"),
-        (["--prot", "1"], "did you mean --port?"),
-        (["lnik"], "did you mean martlet link?"),
-        (["--fake-tls-domain", "exämple.com"], "outside ASCII"),
-    ] as [([String], String)])
+    @Test(
+        arguments: [
+            (["--secret", "00112233445566778899aabbccddee  "], "wrong length"),
+            (["--secret", "00 112233445566778899aabbccddeeff"], "contains a blank"),
+            (["--dc-ip", "2:149.154.167.220 junk"], "names no data center"),
+            (["--dc-ip", "2:127.1"], "is not an IP address"),
+            (["--dc-ip", "-1:149.154.167.220"], "dc-ip"),
+            (["--port", "70000"], "is out of range"),
+            (["--host", "no.such.name"], "is not an IP address"),
+            (["--prot", "1"], "did you mean --port?"),
+            (["lnik"], "did you mean martlet link?"),
+            (["--fake-tls-domain", "exämple.com"], "outside ASCII"),
+        ] as [([String], String)])
     func `A wrong flag is refused with status 64`(arguments: [String], message: String) throws {
         let result = try Program.martlet(["run"] + arguments)
         #expect(result.status == 64)
@@ -84,11 +99,12 @@ struct ProgramTests {
             try "[listen]\nport = 99999\n\n[pool]\nsise = 1\n".write(toFile: path, atomically: true, encoding: .utf8)
             let result = try Program.martlet(["config", "check", "--config", path])
             #expect(result.status == 78 && result.output.isEmpty)
-            #expect(result.errors == """
-                \(path):5: pool.sise: is not a key of martlet; did you mean pool.size?
-                \(path):2: listen.port: "99999" is out of range; expected a number from 0 to 65535
+            #expect(
+                result.errors == """
+                    \(path):5: pool.sise: is not a key of martlet; did you mean pool.size?
+                    \(path):2: listen.port: "99999" is out of range; expected a number from 0 to 65535
 
-                """)
+                    """)
         }
     }
 
@@ -149,7 +165,8 @@ struct RunningProgramTests {
     private static let quiet = ["--pool-size", "0", "--no-cfproxy", "--dc-ip", "none", "--tcp-address", "none"]
 
     private func start(_ arguments: [String], _ directory: String) throws -> RunningProgram {
-        try RunningProgram(Program.path, ["run", "--port", "0"] + Self.quiet + arguments, variables: ["XDG_STATE_HOME": directory])
+        try RunningProgram(
+            Program.path, ["run", "--port", "0"] + Self.quiet + arguments, variables: ["XDG_STATE_HOME": directory])
     }
 
     @Test
@@ -211,9 +228,9 @@ private struct Listening {
 
     init(port: UInt16) throws {
         #if canImport(Glibc)
-        socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         #else
-        socket = Foundation.socket(AF_INET, SOCK_STREAM, 0)
+            socket = Foundation.socket(AF_INET, SOCK_STREAM, 0)
         #endif
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)

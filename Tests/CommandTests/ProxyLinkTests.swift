@@ -11,7 +11,8 @@ struct ProxyLinkTests {
 
     @Test
     func `A link names the listening place and asks for padded packets`() throws {
-        let configuration = try load(flags: ["--secret", Self.key, "--port", "443", "--host", "192.0.2.1"]).configuration
+        let configuration = try load(flags: ["--secret", Self.key, "--port", "443", "--host", "192.0.2.1"])
+            .configuration
         let link = try #require(ProxyLink.all(for: configuration).first)
         #expect(link.app == "tg://proxy?server=192.0.2.1&port=443&secret=dd\(Self.key)")
         #expect(link.web == "https://t.me/proxy?server=192.0.2.1&port=443&secret=dd\(Self.key)")
@@ -39,7 +40,9 @@ struct ProxyLinkTests {
 
     @Test
     func `JSON carries one object per secret`() throws {
-        let flags = ["--secret", "a=\(Self.key)", "--secret", "b=ee\(Self.key.replacing("0f", with: "ff"))612e6578616d706c65"]
+        let flags = [
+            "--secret", "a=\(Self.key)", "--secret", "b=ee\(Self.key.replacing("0f", with: "ff"))612e6578616d706c65",
+        ]
         let links = ProxyLink.all(for: try load(flags: flags).configuration)
         let text = JSONText.array(links.map(\.json))
         let objects = try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [[String: Any]])
@@ -52,14 +55,17 @@ struct ProxyLinkTests {
 
 @Suite
 struct StartupBannerTests {
-    private func banner(_ qr: StartupBanner.QRChoice, columns: Int?, isInteractive: Bool, host: String = "127.0.0.1") throws -> String {
+    private func banner(_ qr: StartupBanner.QRChoice, columns: Int?, isInteractive: Bool, host: String = "127.0.0.1")
+        throws -> String
+    {
         let flags = ["--host", host, "--secret", "dd000102030405060708090a0b0c0d0e0f"]
         let configuration = try load(flags: flags).configuration
         let links = StartupBanner.LinkPart(
             links: ProxyLink.all(for: configuration), qr: qr,
             terminal: Terminal(isInteractive: isInteractive, columns: columns)
         )
-        return StartupBanner(place: "\(host):1443", links: links, routes: RouteBook(configuration.routes).readiness()).text
+        return StartupBanner(place: "\(host):1443", links: links, routes: RouteBook(configuration.routes).readiness())
+            .text
     }
 
     @Test
@@ -79,6 +85,7 @@ struct StartupBannerTests {
         #expect(try banner(.always, columns: nil, isInteractive: false).contains("▀"))
         let narrow = try banner(.automatic, columns: 40, isInteractive: true)
         #expect(!narrow.contains("▀") && narrow.contains("columns wide"))
-        #expect(try !banner(.automatic, columns: 80, isInteractive: true, host: "192.0.2.1").contains("this machine alone"))
+        #expect(
+            try !banner(.automatic, columns: 80, isInteractive: true, host: "192.0.2.1").contains("this machine alone"))
     }
 }

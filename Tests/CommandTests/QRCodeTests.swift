@@ -70,7 +70,8 @@ struct QRCodeTests {
     func `The drawing shows every module and a quiet zone of four`() throws {
         let code = try #require(QRCode(Self.link))
         for isColoured in [true, false] {
-            let drawn = try QRReader.modules(drawing: QRDrawing.lines(code, isColoured: isColoured), isColoured: isColoured)
+            let drawn = try QRReader.modules(
+                drawing: QRDrawing.lines(code, isColoured: isColoured), isColoured: isColoured)
             #expect(drawn == code.modules)
         }
         #expect(QRDrawing.width(code) == code.size + 8)
@@ -79,7 +80,8 @@ struct QRCodeTests {
     /// Only where the reader is installed (Debian: zbar-tools).
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/zbarimg")))
     func `A reader that others wrote reads the code`() throws {
-        let long = "https://t.me/proxy?server=proxy.example.com&port=443&secret=ee000102030405060708090a0b0c0d0e0f"
+        let long =
+            "https://t.me/proxy?server=proxy.example.com&port=443&secret=ee000102030405060708090a0b0c0d0e0f"
             + "7777772e6578616d706c652e636f6d"
         for text in [Self.link, long, String(repeating: "0123456789", count: 40)] {
             let code = try #require(QRCode(text))

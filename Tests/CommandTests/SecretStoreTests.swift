@@ -87,7 +87,10 @@ struct SecretStoreTests {
             let masked = try load(flags: ["--state-dir", directory, "--fake-tls-domain", "a.example"]).withSecrets()
             let key = try #require(plain.configuration.secrets.first?.secret.key)
             #expect(plain.notes.count == 1 && masked.notes.isEmpty)
-            #expect(masked.configuration.secrets.map(\.secret) == [ProxySecret(key: key, kind: .fakeTLS(domain: "a.example"))])
+            #expect(
+                masked.configuration.secrets.map(\.secret) == [
+                    ProxySecret(key: key, kind: .fakeTLS(domain: "a.example"))
+                ])
             let given = try load(flags: ["--state-dir", "/nonexistent", "--secret", "000102030405060708090a0b0c0d0e0f"])
             #expect(try given.withSecrets().configuration.secrets.count == 1)
         }

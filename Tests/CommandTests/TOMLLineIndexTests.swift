@@ -43,17 +43,19 @@ struct TOMLLineIndexTests {
         e = 1979-05-27T07:32:00Z
         """#
 
-    @Test(arguments: [
-        (["top"], 2), (["quoted key"], 3), (["listen"], 5), (["listen", "host"], 6),
-        (["listen", "dotted", "key", "x.y"], 7), (["listen", "dotted"], 7), (["listen", "long"], 8),
-        (["listen", "port"], 12), (["routes"], 14), (["routes", "dc_ip"], 15), (["routes", "dc_ip", "0"], 16),
-        (["routes", "dc_ip", "1"], 16), (["routes", "dc_ip", "2"], 18), (["routes", "inline", "a"], 20),
-        (["routes", "inline", "b", "c", "0"], 20), (["routes", "inline", "b", "c", "1"], 21),
-        (["routes", "nested", "0", "1"], 23), (["routes", "nested", "1", "0"], 24), (["routes", "nested", "1", "1"], 25),
-        (["fleet"], 27), (["fleet", "0", "name"], 28), (["fleet", "0", "inner", "x"], 30), (["fleet", "1"], 31),
-        (["fleet", "1", "name"], 32), (["fleet", "1", "inner", "x"], 34), (["a", "b.c", "d"], 35),
-        (["a", "b.c", "d", "e"], 36),
-    ] as [([String], Int)])
+    @Test(
+        arguments: [
+            (["top"], 2), (["quoted key"], 3), (["listen"], 5), (["listen", "host"], 6),
+            (["listen", "dotted", "key", "x.y"], 7), (["listen", "dotted"], 7), (["listen", "long"], 8),
+            (["listen", "port"], 12), (["routes"], 14), (["routes", "dc_ip"], 15), (["routes", "dc_ip", "0"], 16),
+            (["routes", "dc_ip", "1"], 16), (["routes", "dc_ip", "2"], 18), (["routes", "inline", "a"], 20),
+            (["routes", "inline", "b", "c", "0"], 20), (["routes", "inline", "b", "c", "1"], 21),
+            (["routes", "nested", "0", "1"], 23), (["routes", "nested", "1", "0"], 24),
+            (["routes", "nested", "1", "1"], 25),
+            (["fleet"], 27), (["fleet", "0", "name"], 28), (["fleet", "0", "inner", "x"], 30), (["fleet", "1"], 31),
+            (["fleet", "1", "name"], 32), (["fleet", "1", "inner", "x"], 34), (["a", "b.c", "d"], 35),
+            (["a", "b.c", "d", "e"], 36),
+        ] as [([String], Int)])
     func `The line of every value is known`(path: [String], line: Int) {
         #expect(TOMLLineIndex(Self.text).line(of: path) == line)
         #expect(TOMLLineIndex(Self.text.replacing("\n", with: "\r\n")).line(of: path) == line)

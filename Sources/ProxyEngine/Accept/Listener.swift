@@ -74,12 +74,14 @@ struct Listener {
 /// any busy host, and go on as soon as somebody leaves.
 final class AcceptGate: ChannelDuplexHandler, @unchecked Sendable {
     // Unchecked: confined to its channel's event loop; `EngineState` only carries the reference there.
-    typealias InboundIn = Channel
+    typealias InboundIn = any Channel
     typealias OutboundIn = Never
 
     private let shared: EngineState
     private var context: ChannelHandlerContext?
     private var isHolding = false
+    /// Accepted in the same read as the one that reached the limit: a few at most, and nothing is read from them.
+    private var waiting: [NIOAny] = []
 
     init(shared: EngineState) {
         self.shared = shared
@@ -87,21 +89,41 @@ final class AcceptGate: ChannelDuplexHandler, @unchecked Sendable {
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        for client in waiting { unwrapInboundIn(client).close(promise: nil) }
+        waiting = []
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        waiting.append(data)
+        letIn(context)
+    }
 
     func read(context: ChannelHandlerContext) {
-        if shared.isFull {
+        letIn(context)
+        if waiting.isEmpty, !shared.isFull {
+            isHolding = false
+            context.read()
+        } else {
             isHolding = true
             shared.events.full(limit: shared.connectionLimit)
-        } else {
-            context.read()
         }
     }
 
+    /// Somebody has left.
     func open() {
-        guard isHolding, let context else { return }
-        isHolding = false
-        read(context: context)
+        if isHolding, let context { read(context: context) }
+    }
+
+    /// Passes clients on as long as there is room. Their place is taken here, before they are set up, since the next
+    /// one is accepted before that.
+    private func letIn(_ context: ChannelHandlerContext) {
+        while let client = waiting.first, shared.takePlace() {
+            waiting.removeFirst()
+            unwrapInboundIn(client).closeFuture.whenComplete { [shared] _ in shared.givePlaceBack() }
+            context.fireChannelRead(client)
+        }
     }
 }
 

@@ -60,7 +60,7 @@ extension RouteFailure {
             let text = String(describing: inner)
             if text.contains("CERTIFICATE_VERIFY_FAILED") || text.contains("certificate") {
                 self = .badCertificate
-            } else if text.contains("eof") || text.contains("Eof") {
+            } else if case .sslError(let stack) = inner, stack.contains(.eofDuringHandshake) {
                 self = .closedEarly
             } else {
                 self = .other("tls-handshake-failed")

@@ -7,7 +7,7 @@ import ProxyPolicy
 /// It lives through two states: *idle* (connected, perhaps waiting in a pool; pings are answered, and anything else
 /// that arrives makes it unusable) and *leased* to a ``Relay``. It takes the WebSocket framing off what arrives; what
 /// leaves is framed by the relay, which knows where packets begin.
-final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked Sendable {
+final class Upstream: ChannelInboundHandler, RemovableChannelHandler, DeadlineOwner, @unchecked Sendable {
     // Unchecked: confined to the event loop of its context.
     typealias InboundIn = ByteBuffer
 
@@ -26,6 +26,8 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked
     /// The answer to the last ping, while the relay is inside a frame of its own.
     private var pendingPong: ByteBuffer?
     private var sentClose = false
+    /// Bounds the time that the last bytes may take once the session is over.
+    private var farewell: Deadline?
 
     init(route: Route, loop: LoopContext) {
         self.route = route
@@ -63,15 +65,26 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked
     }
 
     /// Closes at once; a WebSocket says so first.
-    func close() {
+    ///
+    /// - Parameter flushing: what the client said before its end shall still go out on a TCP route. (On a WebSocket the
+    ///   data center has the last word: it answered our close frame, or will not read any more.)
+    func close(flushing: Bool = false) {
         let isInsideFrame = relay?.isInsideFrame == true
         relay = nil
         whenUnusable = nil
         guard let context else { return }
         if isWebSocket, isUsable, !isInsideFrame { sendClose(code: 1000) }
         isUsable = false
-        closeChannel(context)
+        guard flushing, !isWebSocket else { return closeChannel(context) }
+        context.channel.closeAfterFlush()
+        guard context.channel.isActive else { return }
+        let farewell = Deadline()
+        self.farewell = farewell
+        loop.wheel.arm(farewell, for: self, after: ClientConnection.closingMilliseconds)
     }
+
+    /// The data center does not take what is left for it.
+    func deadlineReached(_ deadline: Deadline) { context?.close(promise: nil) }
 
     private func closeChannel(_ context: ChannelHandlerContext) {
         context.close(promise: nil)
@@ -109,7 +122,10 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        farewell?.cancel()
+    }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
@@ -128,12 +144,37 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked
 
     private func readFrames(_ buffer: inout ByteBuffer) {
         relay?.beginDown(bytes: buffer.readableBytes)
-        defer { relay?.endDown() }
+        let end = takeFrames(&buffer)
+        // What came before the end has to be on its way before the end is.
+        relay?.endDown()
+        switch end {
+        case nil:
+            break
+        case .closed(let code):
+            sendClose(code: code)
+            ended()
+        case .broken:
+            sendClose(code: 1002)
+            becomeUnusable()
+            failed(.other("websocket-protocol-error"))
+        }
+    }
+
+    private enum FramesEnd {
+        case closed(UInt16)
+        case broken
+    }
+
+    /// Passes on what stands in the buffer, up to its end or that of the WebSocket.
+    private func takeFrames(_ buffer: inout ByteBuffer) -> FramesEnd? {
         do throws(WireError) {
             while true {
                 switch try frames.next(&buffer) {
                 case .data(let count):
-                    guard let relay else { return becomeUnusable() }
+                    guard let relay else {
+                        becomeUnusable()
+                        return nil
+                    }
                     buffer.readWithUnsafeReadableBytes { bytes in
                         relay.down(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
                         return count
@@ -143,16 +184,13 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, @unchecked
                 case .pong:
                     break
                 case .close(let code, _):
-                    sendClose(code: code ?? 1000)
-                    return ended()
+                    return .closed(code ?? 1000)
                 case .needMore:
-                    return
+                    return nil
                 }
             }
         } catch {
-            sendClose(code: 1002)
-            becomeUnusable()
-            failed(.other("websocket-protocol-error"))
+            return .broken
         }
     }
 

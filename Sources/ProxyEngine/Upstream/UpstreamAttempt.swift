@@ -76,9 +76,11 @@ final class UpstreamAttempt: DeadlineOwner, @unchecked Sendable {
             }
             let decoder = ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .forwardBytes))
             let encoder = HTTPRequestEncoder()
-            upgrade.remove = { pipeline in
-                pipeline.syncOperations.removeHandler(decoder, promise: nil)
+            upgrade.removeCodec = { pipeline in
+                let removed = pipeline.eventLoop.makePromise(of: Void.self)
                 pipeline.syncOperations.removeHandler(encoder, promise: nil)
+                pipeline.syncOperations.removeHandler(decoder, promise: removed)
+                return removed.futureResult
             }
             let socketEnd = ReceiveReturn(loop.encryptedReceive)
             upstream.socketEnd = socketEnd

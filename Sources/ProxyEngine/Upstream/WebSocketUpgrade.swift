@@ -19,8 +19,12 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
     private let endpoint: WebSocketEndpoint
     private let handshake: WebSocketHandshake
     private var report: ((Event) -> Void)?
-    /// Takes the HTTP codecs out of the pipeline.
-    var remove: ((ChannelPipeline) -> Void)?
+    /// Takes the HTTP codec out of the pipeline; the future says when it has left.
+    var removeCodec: ((ChannelPipeline) -> EventLoopFuture<Void>)?
+    /// The right answer came, and the codec is on its way out.
+    private var isUpgraded = false
+    /// What the codec left of the bytes behind the answer.
+    private var early: [NIOAny] = []
 
     init(endpoint: WebSocketEndpoint, random: inout some RandomNumberGenerator, report: @escaping (Event) -> Void) {
         self.endpoint = endpoint
@@ -45,18 +49,27 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard report != nil else { return }
+        if isUpgraded { return early.append(data) }
         switch unwrapInboundIn(data) {
         case .head(let head):
             if let failure = judge(head) { finish(.failed(failure)) }
         case .body:
             break
         case .end:
-            // A 101 has no body: its end comes at once, and behind it the first frame.
-            remove?(context.pipeline)
-            remove = nil
-            context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
-            finish(.upgraded)
+            // A 101 has no body: its end comes at once, and behind it the first frame. The codec leaves in its own time
+            // and takes all that is written until then for HTTP, so nobody may write before it is gone.
+            guard let removed = removeCodec?(context.pipeline) else { return }
+            isUpgraded = true
+            removed.assumeIsolated().whenComplete { _ in self.codecHasLeft(context) }
         }
+    }
+
+    private func codecHasLeft(_ context: ChannelHandlerContext) {
+        guard report != nil else { return }
+        finish(.upgraded)
+        for data in early { context.fireChannelRead(data) }
+        early = []
+        context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 
     private func judge(_ head: HTTPResponseHead) -> RouteFailure? {
@@ -86,7 +99,7 @@ final class WebSocketUpgrade: ChannelInboundHandler, RemovableChannelHandler {
     private func finish(_ event: Event) {
         let notify = report
         report = nil
-        remove = nil
+        removeCodec = nil
         notify?(event)
     }
 }

@@ -27,7 +27,8 @@ struct SecretNewCommand: AsyncParsableCommand {
     )
 
     @ArgumentParser.Option(
-        name: .customLong("fake-tls-domain"), help: ArgumentHelp("Make a FakeTLS secret for this domain.", valueName: "DOMAIN")
+        name: .customLong("fake-tls-domain"),
+        help: ArgumentHelp("Make a FakeTLS secret for this domain.", valueName: "DOMAIN")
     )
     var domain: String?
 

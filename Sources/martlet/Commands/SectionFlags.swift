@@ -77,7 +77,8 @@ private enum ParsedFlags {
         OptionTable.all.map { option in
             var entries = [Entry(label: FlagKey(option.flag).stringValue, flag: option.parsedFlag)]
             if let shorthand = option.shorthand {
-                entries.append(Entry(label: FlagKey(shorthand.flag).stringValue, flag: shorthand.parsedFlag(for: option)))
+                entries.append(
+                    Entry(label: FlagKey(shorthand.flag).stringValue, flag: shorthand.parsedFlag(for: option)))
             }
             return (option.key, entries)
         },

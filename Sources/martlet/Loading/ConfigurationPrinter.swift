@@ -37,7 +37,8 @@ struct ConfigurationPrinter {
     private func block(_ option: OptionDefinition) -> String {
         var lines = Self.wrapped(option.summary, width: 110).map { "## \($0)" }
         lines.append("## \(option.flagNames), \(option.variable)")
-        if let value = given[option.key], case .file = value.source {} else if let value = given[option.key] {
+        if let value = given[option.key], case .file = value.source {
+        } else if let value = given[option.key] {
             lines.append("## given by \(value.source)")
         }
         lines += assignments(option)
@@ -47,7 +48,9 @@ struct ConfigurationPrinter {
     private func assignments(_ option: OptionDefinition) -> [String] {
         let isGiven = given[option.key] != nil
         if option.isTable {
-            guard isGiven else { return ["#[\(option.key)]", "#" + Self.tableEntry(option.example.first ?? "", "name")] }
+            guard isGiven else {
+                return ["#[\(option.key)]", "#" + Self.tableEntry(option.example.first ?? "", "name")]
+            }
             guard showsSecrets else { return ["## The secrets are not shown; add --show-secrets to see them."] }
             let texts = option.render(settings) ?? []
             return ["[\(option.key)]"]

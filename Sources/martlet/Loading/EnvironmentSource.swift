@@ -35,7 +35,8 @@ struct EnvironmentSource {
             let shorthand = option.shorthand.map { OptionDefinition.variable(for: $0.flag) }
             if shorthand != name {
                 result.errors.append(
-                    ConfigurationError(source: source, key: option.key, problem: "is given together with \(other.source)")
+                    ConfigurationError(
+                        source: source, key: option.key, problem: "is given together with \(other.source)")
                 )
             }
             return

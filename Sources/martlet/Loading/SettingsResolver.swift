@@ -88,7 +88,8 @@ struct SettingsResolver {
         let items = value?.items ?? []
         let source = item.flatMap { items.indices.contains($0) ? items[$0].source : nil } ?? value?.source
         errors.append(
-            ConfigurationError(source: source ?? .file(path: "defaults", line: nil), key: key, problem: problem, hint: hint)
+            ConfigurationError(
+                source: source ?? .file(path: "defaults", line: nil), key: key, problem: problem, hint: hint)
         )
     }
 }

@@ -118,7 +118,9 @@ struct TOMLLineIndex {
             case UInt8(ascii: "."): advance()
             case UInt8(ascii: "\""), UInt8(ascii: "'"): parts.append(scanString())
             default:
-                let part = rest.prefix { $0 != stop && $0 != UInt8(ascii: ".") && !Self.isBlank($0) && $0 != UInt8(ascii: "\n") }
+                let part = rest.prefix {
+                    $0 != stop && $0 != UInt8(ascii: ".") && !Self.isBlank($0) && $0 != UInt8(ascii: "\n")
+                }
                 parts.append(String(decoding: part, as: UTF8.self))
                 rest = rest.dropFirst(part.count)
             }

@@ -1,11 +1,12 @@
 import Logging
 import ProxyPolicy
+
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A moment as log lines write it.
@@ -54,7 +55,10 @@ struct LogFormat: Sendable {
             ]
             // A field must not take the place of one of the three above.
             let fields = sorted.map { field in
-                (key: known.contains { $0.key == field.key } ? "\(field.key)_" : field.key, value: Self.json(field.value))
+                (
+                    key: known.contains { $0.key == field.key } ? "\(field.key)_" : field.key,
+                    value: Self.json(field.value)
+                )
             }
             return JSONText.object(known + fields)
         }

@@ -1,11 +1,12 @@
 import Logging
 import ProxyPolicy
+
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// The program's log: stderr, and a file if one is configured.
@@ -19,7 +20,8 @@ struct LogSystem: Sendable {
         let sink = LogSink(file: try Self.openFile(configuration))
         let writer = LogWriter { dropped in
             format.line(
-                time: .now, level: .warning, message: "log lines were dropped: they came faster than they could be written",
+                time: .now, level: .warning,
+                message: "log lines were dropped: they came faster than they could be written",
                 metadata: ["dropped": .stringConvertible(dropped)]
             )
         } write: { lines in

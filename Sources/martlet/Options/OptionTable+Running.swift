@@ -59,7 +59,8 @@ enum RunningOptions: OptionSection {
     private static let socketBuffer: ValueForm<Int?> = ValueForm(placeholder: "KIB", isNumber: true) {
         text, context throws(InvalidValue) in
         if text == "0" { return nil }
-        return try ValueForm<Int>.raised(to: 4...1_048_576, placeholder: "KIB", unit: " KiB").parse(text, &context) << 10
+        return try ValueForm<Int>.raised(to: 4...1_048_576, placeholder: "KIB", unit: " KiB").parse(text, &context)
+            << 10
     } print: { bytes in
         String((bytes ?? 0) >> 10)
     }

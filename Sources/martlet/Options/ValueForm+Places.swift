@@ -20,7 +20,9 @@ extension ValueForm where Value == IPAddress {
                 )
             }
             return address
-        } print: { $0.description }
+        } print: {
+            $0.description
+        }
     }
 }
 
@@ -28,7 +30,9 @@ extension ValueForm where Value == Network {
     static var network: Self {
         Self(placeholder: "NETWORK") { text, _ throws(InvalidValue) in
             try Network(parsing: text)
-        } print: { $0.description }
+        } print: {
+            $0.description
+        }
     }
 }
 
@@ -81,7 +85,9 @@ extension ValueForm where Value == SocketTarget {
             } catch {
                 throw InvalidValue("is not a place to connect to: \(error)", example: "127.0.0.1:8443")
             }
-        } print: { $0.description }
+        } print: {
+            $0.description
+        }
     }
 }
 
@@ -105,7 +111,9 @@ extension ValueForm where Value == DialOverride {
             let name = try ValueForm<String>.domain.parse(String(parts[0]), &context)
             let target = try ValueForm<SocketTarget>.socketTarget.parse(String(parts[1]), &context)
             return DialOverride(name: name, target: target)
-        } print: { "\($0.name)=\($0.target)" }
+        } print: {
+            "\($0.name)=\($0.target)"
+        }
     }
 }
 
@@ -136,7 +144,8 @@ extension ValueForm where Value == String {
         }
         let labels = name.split(separator: ".", omittingEmptySubsequences: false)
         guard name.utf8.count <= 253, labels.allSatisfy({ isLabel($0) }) else {
-            throw InvalidValue("is not a host name", expected: "a name without scheme, port or path", example: "example.com")
+            throw InvalidValue(
+                "is not a host name", expected: "a name without scheme, port or path", example: "example.com")
         }
         return name.lowercased()
     }
@@ -159,11 +168,14 @@ extension ValueForm where Value == String {
             guard ProxySecret.isValidDomain(name) else {
                 throw InvalidValue(
                     "cannot stand in a FakeTLS secret",
-                    expected: "a host name of at most \(ProxySecret.maximumDomainLength) letters, digits, hyphens and dots"
+                    expected:
+                        "a host name of at most \(ProxySecret.maximumDomainLength) letters, digits, hyphens and dots"
                 )
             }
             return name
-        } print: { $0 }
+        } print: {
+            $0
+        }
     }
 
     /// What a link names: a host name or an address, without port.
@@ -172,7 +184,9 @@ extension ValueForm where Value == String {
             let bare = text.hasPrefix("[") && text.hasSuffix("]") ? text.dropFirst().dropLast() : text[...]
             if let address = IPAddress(bare) { return address.description }
             return try parseDomain(text, &context)
-        } print: { $0 }
+        } print: {
+            $0
+        }
     }
 
     static var url: Self {
@@ -181,7 +195,9 @@ extension ValueForm where Value == String {
                 scheme.upperBound < text.endIndex, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
             else { throw InvalidValue("is not an address of a web page", expected: "https://…, or off") }
             return text
-        } print: { $0 }
+        } print: {
+            $0
+        }
     }
 
     /// A path, made absolute: `~/` is the home directory, others start at the context's directory.
@@ -192,7 +208,9 @@ extension ValueForm where Value == String {
             if text.hasPrefix("~/"), let home = context.home { return home + text.dropFirst() }
             let relative = text.hasPrefix("./") ? text.dropFirst(2) : text[...]
             return context.directory == "/" ? "/\(relative)" : "\(context.directory)/\(relative)"
-        } print: { $0 }
+        } print: {
+            $0
+        }
     }
 }
 

@@ -55,7 +55,9 @@ extension ValueForm where Value == Bool {
             case "false", "no", "off", "0": return false
             default: throw InvalidValue("is neither true nor false", expected: "true or false")
             }
-        } print: { $0 ? "true" : "false" }
+        } print: {
+            $0 ? "true" : "false"
+        }
     }
 }
 
@@ -68,7 +70,9 @@ extension ValueForm where Value == Int {
                 throw InvalidValue("is out of range", expected: words(for: bounds))
             }
             return number
-        } print: { String($0) }
+        } print: {
+            String($0)
+        }
     }
 
     /// A whole number that is raised to the lower bound with a remark, as people who come from tg-ws-proxy expect.
@@ -81,7 +85,9 @@ extension ValueForm where Value == Int {
             guard number < bounds.lowerBound else { return number }
             context.notes.append("\(number) was raised to \(bounds.lowerBound)\(unit), the smallest value")
             return bounds.lowerBound
-        } print: { String($0) }
+        } print: {
+            String($0)
+        }
     }
 
     private static func words(for bounds: ClosedRange<Int>) -> String {
@@ -110,7 +116,9 @@ extension ValueForm where Value: CaseIterable & RawRepresentable, Value.RawValue
                 )
             }
             return value
-        } print: { $0.rawValue }
+        } print: {
+            $0.rawValue
+        }
     }
 }
 
@@ -126,7 +134,9 @@ extension ValueForm where Value == Int64 {
                 throw InvalidValue("is out of range", expected: range)
             }
             return milliseconds
-        } print: { DurationText.print($0) }
+        } print: {
+            DurationText.print($0)
+        }
     }
 }
 

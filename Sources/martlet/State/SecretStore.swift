@@ -1,10 +1,11 @@
 import MTProtoWire
+
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// Why the kept secret cannot be had. Always fatal: a secret made for one run alone would give out links that die with
@@ -64,7 +65,8 @@ struct SecretStore: Sendable {
         } catch {
             throw StateError(
                 problem: "\(path) does not hold a secret",
-                hint: "put a secret there (`martlet secret new` prints one), or remove the file for a new one and a new link"
+                hint:
+                    "put a secret there (`martlet secret new` prints one), or remove the file for a new one and a new link"
             )
         }
     }
@@ -115,7 +117,9 @@ struct SecretStore: Sendable {
         var path = ""
         for part in directory.split(separator: "/") {
             path += "/\(part)"
-            if mkdir(path, path.utf8.count == directory.utf8.count ? 0o700 : 0o755) != 0, errno != EEXIST, errno != EISDIR {
+            if mkdir(path, path.utf8.count == directory.utf8.count ? 0o700 : 0o755) != 0, errno != EEXIST,
+                errno != EISDIR
+            {
                 let error = SystemError.last
                 // A directory above may exist although nothing may be made in its parent.
                 if access(path, F_OK) != 0 { throw unusable("\(path) cannot be made: \(error)") }

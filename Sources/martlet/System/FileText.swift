@@ -1,9 +1,9 @@
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// A failed system call, in words.
@@ -68,11 +68,11 @@ enum FileText {
 
     private static func read(_ file: Int32, _ buffer: UnsafeMutableBufferPointer<UInt8>) -> Int {
         #if canImport(Glibc)
-        Glibc.read(file, buffer.baseAddress, buffer.count)
+            Glibc.read(file, buffer.baseAddress, buffer.count)
         #elseif canImport(Musl)
-        Musl.read(file, buffer.baseAddress, buffer.count)
+            Musl.read(file, buffer.baseAddress, buffer.count)
         #else
-        Darwin.read(file, buffer.baseAddress, buffer.count)
+            Darwin.read(file, buffer.baseAddress, buffer.count)
         #endif
     }
 }
@@ -103,11 +103,11 @@ enum FileOutput {
 
     private static func sysWrite(_ file: Int32, _ buffer: UnsafeRawBufferPointer) -> Int {
         #if canImport(Glibc)
-        Glibc.write(file, buffer.baseAddress, buffer.count)
+            Glibc.write(file, buffer.baseAddress, buffer.count)
         #elseif canImport(Musl)
-        Musl.write(file, buffer.baseAddress, buffer.count)
+            Musl.write(file, buffer.baseAddress, buffer.count)
         #else
-        Darwin.write(file, buffer.baseAddress, buffer.count)
+            Darwin.write(file, buffer.baseAddress, buffer.count)
         #endif
     }
 }

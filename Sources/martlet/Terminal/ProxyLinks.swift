@@ -1,11 +1,12 @@
 import MTProtoWire
 import ProxyPolicy
+
 #if canImport(Glibc)
-import Glibc
+    import Glibc
 #elseif canImport(Musl)
-import Musl
+    import Musl
 #else
-import Darwin
+    import Darwin
 #endif
 
 /// The links that put a client on this proxy.

@@ -95,7 +95,8 @@ struct QRCanvas {
         let centres = QRTables.alignmentCentres(version)
         for row in centres {
             for column in centres {
-                let isFinder = (row == 6 && column == 6) || (row == 6 && column == centres.last)
+                let isFinder =
+                    (row == 6 && column == 6) || (row == 6 && column == centres.last)
                     || (row == centres.last && column == 6)
                 if isFinder { continue }
                 for dy in -2...2 {

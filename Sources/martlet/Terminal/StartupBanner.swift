@@ -48,7 +48,9 @@ extension StartupBanner {
         }
 
         private var qrBlock: String? {
-            guard qr == .always || (qr == .automatic && terminal.isInteractive), let link = links.first else { return nil }
+            guard qr == .always || (qr == .automatic && terminal.isInteractive), let link = links.first else {
+                return nil
+            }
             guard let code = QRCode(link.web) else { return "The link is too long for a QR code." }
             if let columns = terminal.columns, columns < QRDrawing.width(code) {
                 return "Make the terminal \(QRDrawing.width(code)) columns wide to see the link as a QR code."

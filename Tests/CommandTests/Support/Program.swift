@@ -11,7 +11,8 @@ struct ProgramResult {
 enum Program {
     static let path: String = {
         // The bundle of the tests lies in the same directory as the products.
-        let directory = Bundle.allBundles.map(\.bundleURL).first { $0.pathExtension == "xctest" }?.deletingLastPathComponent()
+        let directory = Bundle.allBundles.map(\.bundleURL).first { $0.pathExtension == "xctest" }?
+            .deletingLastPathComponent()
         let beside = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
         for candidate in [beside, directory].compactMap({ $0 }) {
             let path = candidate.appendingPathComponent("martlet").path

@@ -120,7 +120,9 @@ struct QRReader {
     static func modules(drawing lines: [String], isColoured: Bool) throws -> [[Bool]] {
         var rows: [[Bool]] = []
         for line in lines {
-            let cells = isColoured ? String(line.drop { $0 != "m" }.dropFirst()).split(separator: "\u{1B}").first ?? "" : line[...]
+            let cells =
+                isColoured
+                ? String(line.drop { $0 != "m" }.dropFirst()).split(separator: "\u{1B}").first ?? "" : line[...]
             var pair: [[Bool]] = [[], []]
             for cell in cells {
                 let inked: (Bool, Bool)
@@ -137,7 +139,8 @@ struct QRReader {
             rows += pair
         }
         let size = rows[0].count - 8
-        guard rows.prefix(4).allSatisfy({ !$0.contains(true) }), rows.dropFirst(4 + size).allSatisfy({ !$0.contains(true) })
+        guard rows.prefix(4).allSatisfy({ !$0.contains(true) }),
+            rows.dropFirst(4 + size).allSatisfy({ !$0.contains(true) })
         else { throw Failure.drawing }
         return rows[4..<(4 + size)].map { Array($0[4..<(4 + size)]) }
     }

@@ -54,6 +54,38 @@ struct EndingTests {
         }
     }
 
+    @Test("What a client said last reaches a data center that ended first and reads late")
+    func lateReader() async throws {
+        // Small sockets, so that much of the upload waits in the proxy when the client has gone.
+        let (socketBytes, size) = (64 << 10, 512 << 10)
+        let mayRead = Noted<Bool>()
+        let behaviour = DataCenterBehaviour.script { session in
+            guard let payload = try await session.receive() else { return }
+            try await session.send(payload)
+            try await session.halfClose()
+            session.setReading(paused: true)
+            _ = try await mayRead.awaited("leave to read")
+            session.setReading(paused: false)
+            while try await session.receive() != nil {}
+        }
+        let listen = ListenOptions(receiveBufferBytes: socketBytes)
+        try await withProxy(to: .tcp, behaviour, listen: listen, adapt: {
+            $0.relay.socketBufferBytes = socketBytes
+        }) { proxy, open in
+            let client = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.plain.secret)
+            try await client.exchange(Self.request)
+            #expect(try await client.receiveOrEnd() == nil)
+            let sent = try await client.pump(size)
+            await client.close()
+            _ = try await proxy.endOfSession()
+            mayRead.note(true)
+            let session = try await open.desk.session(0)
+            try await eventually(timeout: .seconds(60), "the end at the data center") { session.facts.isOver }
+            #expect(session.facts.failure == nil)
+            #expect(session.facts.payloadBytesReceived == sent.count + Self.request.count)
+        }
+    }
+
     // MARK: Tails
 
     @Test("A large download followed by the data center's end at once arrives whole", arguments: Way.allCases)

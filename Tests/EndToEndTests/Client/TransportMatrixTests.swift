@@ -22,7 +22,7 @@ struct TransportMatrixTests {
 
     @Test("Messages of any size up to 1 MiB arrive whole at both ends", arguments: Combination.all)
     func exchange(_ combination: Combination) async throws {
-        try await withProxy(to: combination.way) { proxy, open in
+        try await withProxy(to: combination.way, adapt: { $0.secrets = [combination.form.named] }) { proxy, open in
             let client = try await TelegramClient.connect(
                 port: proxy.port,
                 secret: combination.form.secret,

@@ -16,8 +16,8 @@ import Testing
                 $0.routes.tcpAddresses = [id: [.loopback(center.port)]]
             } _: { proxy in
                 let digest = try await proxy.session(dataCenter)
-                #expect(cloudflare.edge.sessions.map(\.digest) == [digest])
-                #expect(cloudflare.edge.sessions.map(\.dataCenterWire) == [dataCenter])
+                #expect(cloudflare.edge.carried.map(\.digest) == [digest])
+                #expect(cloudflare.edge.carried.map(\.dataCenterWire) == [dataCenter])
                 let facts = try #require(cloudflare.edge.facts.first)
                 #expect(facts.serverName == "kws\(id).own.example")
                 #expect(facts.host == "kws\(id).own.example")

@@ -43,7 +43,7 @@ import Testing
                 try await proxy.line("community domain list not read; the last good one stays")
                 try await proxy.session()
             }
-            #expect(edge.edge.sessions.count == 2)
+            #expect(edge.edge.carried.count == 2)
         }
     }
 
@@ -101,7 +101,7 @@ import Testing
                 try await proxy.line("community domain list not read; the last good one stays")
                 try await proxy.session()
             }
-            #expect(edge.edge.sessions.count == 1)
+            #expect(edge.edge.carried.count == 1)
             #expect(try String(contentsOfFile: directory.path(Self.fileName), encoding: .utf8) == Self.text)
         }
     }
@@ -117,7 +117,7 @@ import Testing
             } _: { proxy in
                 try await proxy.session()
             }
-            #expect(edge.edge.sessions.count == 1)
+            #expect(edge.edge.carried.count == 1)
             #expect(FileManager.default.fileExists(atPath: directory.path(Self.fileName)))
         }
     }

@@ -30,7 +30,7 @@ import Testing
                 #expect(cloudflare.edge.connectionCount == 0)
                 await center.stop()
                 let digest = try await proxy.session()
-                #expect(cloudflare.edge.sessions.map(\.digest) == [digest])
+                #expect(cloudflare.edge.carried.map(\.digest) == [digest])
                 #expect(cloudflare.edge.facts.first?.request?.target == "/apiws")
                 let host = try #require(cloudflare.edge.facts.first?.host)
                 #expect(Self.domains.map { "kws2.\($0)" }.contains(host))
@@ -53,7 +53,7 @@ import Testing
                 let (digest, time) = try await measured { try await proxy.session() }
                 print("community domain behind a stalling TCP route: first session complete after \(time.inSeconds)")
                 #expect(time >= .milliseconds(295))
-                #expect(cloudflare.edge.sessions.map(\.digest) == [digest])
+                #expect(cloudflare.edge.carried.map(\.digest) == [digest])
             }
         }
     }
@@ -73,8 +73,8 @@ import Testing
                 let later = cloudflare.edge.facts.map(\.host).dropFirst(4)
                 #expect(later.first == hosts[0])
                 #expect(later.count == 2)
-                #expect(cloudflare.edge.sessions.last?.digest == digest)
-                #expect(cloudflare.edge.sessions.last?.host == later.last)
+                #expect(cloudflare.edge.carried.last?.digest == digest)
+                #expect(cloudflare.edge.carried.last?.host == later.last)
             }
         }
     }

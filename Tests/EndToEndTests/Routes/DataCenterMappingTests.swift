@@ -54,8 +54,8 @@ import Testing
                 #expect(edge.facts.map(\.host) == mapping.names)
                 let path = mapping.isTest ? "/apiws_test" : "/apiws"
                 #expect(edge.facts.map { $0.request?.target } == [path, path])
-                #expect(edge.sessions.map(\.dataCenterWire) == [mapping.upstream])
-                #expect(edge.sessions.map(\.digest) == [digest])
+                #expect(edge.carried.map(\.dataCenterWire) == [mapping.upstream])
+                #expect(edge.carried.map(\.digest) == [digest])
                 let name = "\(mapping.id)\(mapping.isTest ? "t" : "")\(mapping.isMedia ? "m" : "")"
                 #expect(try await proxy.line("session ended")["dc"] == name)
             }
@@ -93,7 +93,7 @@ import Testing
             } _: { proxy in
                 try await proxy.session(wire)
                 #expect(edge.facts.map { $0.request?.target } == ["/apiws_test"])
-                #expect(edge.sessions.map(\.dataCenterWire) == [upstream])
+                #expect(edge.carried.map(\.dataCenterWire) == [upstream])
             }
         }
     }
@@ -111,7 +111,7 @@ import Testing
                 try await proxy.session(wire)
                 let names = webSocketNames(Int(upstream.magnitude))
                 #expect(edge.facts.map(\.host) == [wire < 0 ? names[1] : names[0]])
-                #expect(edge.sessions.map(\.dataCenterWire) == [upstream])
+                #expect(edge.carried.map(\.dataCenterWire) == [upstream])
             }
         }
     }

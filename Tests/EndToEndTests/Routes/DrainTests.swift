@@ -123,6 +123,32 @@ import Testing
         }
     }
 
+    @Test(arguments: [EdgeStage.tcp, .tls, .upgrade])
+    func `A route that hangs does not hold up the end`(_ stage: EdgeStage) async throws {
+        try await withKit { kit in
+            let edge = kit.keep(try await WebSocketEdge.start(.hang(stage)))
+            try await RunningProxy.routed {
+                $0.routes.webSocketAddresses = [2: [.loopback(edge.port)]]
+            } _: { proxy in
+                let client = try await proxy.telegramClient()
+                try await client.send([1])
+                try await eventually("a try that got as far") {
+                    switch stage {
+                    case .tcp: edge.connectionCount == 1
+                    case .tls: edge.facts.first?.serverName != nil
+                    default: edge.facts.first?.request != nil
+                    }
+                }
+                let time = await measured { await proxy.stop() }.time
+                print("stop while a route hangs (\(stage)): \(time.inSeconds)")
+                // A try may take five seconds; the end does not wait for that.
+                #expect(time < .seconds(4))
+                try await client.expectEnd()
+                await client.close()
+            }
+        }
+    }
+
     @Test func `Without drain time the end comes at once, pooled connections said goodbye to`() async throws {
         try await withKit { kit in
             let edge = kit.keep(try await WebSocketEdge.start())

@@ -107,6 +107,9 @@ extension SocketTarget {
 }
 
 extension WebSocketEdge {
+    /// The sessions that began; behind a connection that nobody used there is one that did not.
+    var carried: [SessionFacts] { sessions.filter { !$0.header.isEmpty } }
+
     /// Waits until the proxy keeps this many warm connections: a pong says that it has the connection and that nobody
     /// uses it yet.
     func warmedUp(_ count: Int) async throws {

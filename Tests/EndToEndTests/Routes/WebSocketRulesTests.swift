@@ -46,7 +46,7 @@ import Testing
         try await withEdge(style: style.value) { proxy, edge in
             let client = try await proxy.telegramClient()
             let digest = try await client.converse()
-            #expect(edge.sessions.map(\.digest) == [digest])
+            #expect(edge.carried.map(\.digest) == [digest])
             let pings = edge.facts[0].pingsSent
             #expect((pings > 0) == (style.value.pingsBetweenFragments || style.value.pingsWithUpgrade))
             try await eventually("a pong for each ping, with its payload") { edge.pongCount == pings }
@@ -96,7 +96,8 @@ import Testing
         try await withEdge { proxy, edge in
             let client = try await proxy.telegramClient()
             try await client.exchange([1, 2, 3])
-            try await edge.connections[0].sendClose(code: code)
+            // The proxy answers and closes; the edge's own FIN may come too late for the socket.
+            try? await edge.connections[0].sendClose(code: code)
             try await client.expectEnd()
             #expect(client.stream.ending == .finished)
             try await eventually("the answer to the close frame") { edge.facts[0].closeCode != nil }
@@ -123,7 +124,7 @@ import Testing
             if isSlowReader {
                 // Everything that buffers can hold is on its way when reading begins.
                 client.setReading(paused: true)
-                try await eventually("the start of the download") { edge.sessions.first?.packetsSent ?? 0 > 3 }
+                try await eventually("the start of the download") { edge.carried.first?.packetsSent ?? 0 > 3 }
                 client.setReading(paused: false)
             }
             let received = try await client.drain(size).value
@@ -139,8 +140,8 @@ import Testing
             let client = try await proxy.telegramClient()
             let sent = try await client.pump(3 << 20).value
             try await client.halfClose()
-            try await eventually("the whole upload") { edge.sessions.first?.payloadBytesReceived == 3 << 20 }
-            #expect(edge.sessions.map(\.digest) == [sent])
+            try await eventually("the whole upload") { edge.carried.first?.payloadBytesReceived == 3 << 20 }
+            #expect(edge.carried.map(\.digest) == [sent])
             try await eventually("a close frame behind it") { edge.facts[0].closeCode == 1_000 }
             try await client.expectEnd()
             await client.close()

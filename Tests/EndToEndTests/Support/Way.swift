@@ -1,4 +1,5 @@
 import MTProtoWire
+import NIOCore
 import ProxyPolicy
 import ProxyTestKit
 
@@ -115,5 +116,17 @@ extension RunningProxy {
     func firstStranger() async throws -> String {
         try await eventually("a stranger in the log") { !self.log.lines("stranger").isEmpty }
         return log.lines("stranger")[0]["reason"] ?? ""
+    }
+}
+
+extension ByteStream {
+    /// Waits for the other side's end, which must come without another byte, and says what it was.
+    func endWithoutAWord(within limit: Duration = .seconds(30)) async throws -> StreamEnding {
+        do {
+            if let bytes = try await read(within: limit) {
+                throw KitError.violation("\(bytes.readableBytes) bytes where silence was due")
+            }
+        } catch KitError.ended(_) {}
+        return ending
     }
 }

@@ -65,7 +65,8 @@ struct IPAddressTests {
         var generator = SystemRandomNumberGenerator()
         for round in 0..<2_000 {
             // Sparse numbers make runs of zeros, which is where printing goes wrong.
-            let sparse: UInt64 = round % 2 == 0 ? generator.next() & generator.next() & generator.next() : generator.next()
+            let sparse: UInt64 =
+                round % 2 == 0 ? generator.next() & generator.next() & generator.next() : generator.next()
             let address = IPAddress(high: round % 3 == 0 ? 0 : sparse, low: generator.next() & generator.next())
             #expect(IPAddress(address.description) == address)
         }
@@ -100,9 +101,11 @@ struct NetworkTests {
 
     @Test
     func `An address behind its prefix is answered with the network that was meant`() {
-        #expect(throws: InvalidValue(
-            "has bits set behind its prefix", expected: "the first address of the network", example: "10.0.0.0/8"
-        )) { try Network(parsing: "10.1.2.3/8") }
+        #expect(
+            throws: InvalidValue(
+                "has bits set behind its prefix", expected: "the first address of the network", example: "10.0.0.0/8"
+            )
+        ) { try Network(parsing: "10.1.2.3/8") }
     }
 
     @Test

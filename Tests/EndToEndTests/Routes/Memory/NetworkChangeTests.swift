@@ -23,7 +23,7 @@ extension RememberingProxy {
                         try await eventually("the end of both") { edge.facts.allSatisfy { $0.closeCode == 1_000 } }
                         try await proxy.session()
                         #expect(edge.facts.prefix(2).allSatisfy { $0.messages == 0 })
-                        #expect(edge.sessions.count == 1)
+                        #expect(edge.carried.count == 1)
                         try await eventually("a new pool") { edge.openConnections.count == 2 }
                     }
                     try await eventually("a second line") { proxy.log.lines(Self.message).count >= 2 }

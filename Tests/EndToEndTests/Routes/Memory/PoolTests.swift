@@ -36,12 +36,12 @@ extension RememberingProxy {
                 #expect(edge.facts.map(\.host) == ["kws2.web.telegram.org", "kws2.web.telegram.org"])
                 let digest = try await proxy.session()
                 #expect(used(edge) == [1], "the newest one, and no new handshake for it")
-                #expect(edge.sessions.map(\.digest) == [digest])
+                #expect(edge.carried.map(\.digest) == [digest])
                 try await eventually("a refill") { edge.upgradeCount == 3 }
                 try await proxy.session()
                 #expect(used(edge).count == 2 && used(edge).allSatisfy { $0 < 3 }, "no handshake for this one either")
                 try await eventually("another refill") { edge.upgradeCount == 4 }
-                #expect(edge.openConnections.count <= 2)
+                try await eventually("no more than that") { edge.openConnections.count == 2 }
                 #expect(center.connections == 0)
             }
         }
@@ -105,7 +105,8 @@ extension RememberingProxy {
                     switch how {
                     case "FIN": connection.drop(reset: false)
                     case "RST": connection.drop(reset: true)
-                    default: try await connection.sendClose(code: 1_001)
+                    // The proxy answers and closes; the edge's own FIN may come too late for the socket.
+                    default: try? await connection.sendClose(code: 1_001)
                     }
                 }
                 try await eventually("the end of both") { edge.facts.prefix(2).allSatisfy(\.isOver) }
@@ -114,7 +115,7 @@ extension RememberingProxy {
                 let digest = try await client.converse()
                 let index = try #require(used(edge).first, "TCP is not needed")
                 #expect(index >= 2)
-                #expect(edge.sessions.map(\.digest).contains(digest))
+                #expect(edge.carried.map(\.digest).contains(digest))
                 #expect(center.connections == 0)
                 await client.close()
             }
@@ -147,7 +148,7 @@ extension RememberingProxy {
                     for _ in 0..<12 { clients.addTask { try await proxy.session() } }
                     try await clients.waitForAll()
                 }
-                #expect(edge.sessions.count == 12)
+                #expect(edge.carried.count == 12)
                 #expect(center.connections == 0)
                 try await eventually("a pool of two again") { edge.openConnections.count == 2 }
             }

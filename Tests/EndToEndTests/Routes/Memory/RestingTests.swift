@@ -42,7 +42,7 @@ extension RememberingProxy {
                     await client.close()
                     edge.setBehaviour(.serve())
                     let digest = try await proxy.session()
-                    #expect(edge.sessions.map(\.digest) == [digest])
+                    #expect(edge.carried.map(\.digest) == [digest])
                 }
             }
         }
@@ -62,7 +62,7 @@ extension RememberingProxy {
                     // The plain name rests for clients that are not media only.
                     try await proxy.session(-2)
                     #expect(edge.facts.map(\.host) == names + [names[1], names[0]])
-                    #expect(edge.sessions.map(\.dataCenterWire) == [2, -2])
+                    #expect(edge.carried.map(\.dataCenterWire) == [2, -2])
                 }
             }
         }
@@ -100,7 +100,7 @@ extension RememberingProxy {
                     #expect(edge.connectionCount == 2)
                     try await proxy.session()
                     #expect(edge.connectionCount == 2)
-                    #expect(cloudflare.edge.sessions.count == 2)
+                    #expect(cloudflare.edge.carried.count == 2)
                 }
             }
         }
