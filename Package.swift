@@ -61,6 +61,7 @@ let package = Package(
             name: "martlet",
             dependencies: [
                 "MTProtoWire", "ProxyPolicy", "ProxyEngine", logging, lifecycle,
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
@@ -96,7 +97,10 @@ let package = Package(
         ),
         .testTarget(
             name: "CommandTests",
-            dependencies: ["martlet", "MTProtoWire", "ProxyPolicy", "ProxyTestKit"],
+            dependencies: [
+                "martlet", "MTProtoWire", "ProxyPolicy", "ProxyTestKit", logging,
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: settings
         ),
     ]

@@ -104,7 +104,10 @@ extension ClientConnection {
     }
 
     /// The server stops: sessions end in good order.
-    func drain() { finish(.drained, flushing: true) }
+    func drain() {
+        if case .ended = phase { return channel?.closeAfterFlush() ?? () }
+        finish(.drained, flushing: true)
+    }
 
     /// Whether a client is being served: what a draining server waits for.
     var isServing: Bool {

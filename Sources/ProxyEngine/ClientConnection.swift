@@ -28,6 +28,9 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     /// How long the rest of a session may take once one side has said that it is done.
     static let closingMilliseconds: Int64 = 30_000
 
+    /// A data center on the other side of the world answers within this; waiting less would blame sound routes.
+    private static let shortestAnswerMilliseconds: Int64 = 1_000
+
     let number: UInt64
     let loop: LoopContext
     var shared: EngineState { loop.shared }
@@ -191,7 +194,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         case .upstream(let upstream):
             let relay = Relay(client: self, upstream: upstream, greeting: greeting, dataCenter: dataCenter)
             route = upstream.route
-            triedRoutes.insert(upstream.route)
+            if !upstream.wasWarm { triedRoutes.insert(upstream.route) }
             phase = .relaying(relay)
             shared.metrics.sessionBegan(upstream.route.kind)
             let bytes = early
@@ -234,8 +237,12 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         if !relay.hasAnswer, !answerDeadline.isArmed { awaitAnswer() }
     }
 
+    /// Half of what is left of the budget at most, so that a silent route leaves time for the next one.
     private func awaitAnswer() {
-        loop.wheel.arm(answerDeadline, for: self, after: shared.configuration.connect.firstByteTimeoutMilliseconds)
+        let connect = shared.configuration.connect
+        let left = connect.budgetMilliseconds - (DeadlineWheel.now() - began)
+        let wait = min(connect.firstByteTimeoutMilliseconds, max(left / 2, Self.shortestAnswerMilliseconds))
+        loop.wheel.arm(answerDeadline, for: self, after: wait)
     }
 
     /// The upstream's first packet is an ordinary one: the route is proven.
@@ -270,8 +277,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     /// The route let the session down. As long as the upstream has said nothing, another one may take its place.
     func relayFailed(_ failure: RouteFailure) {
         guard case .relaying(let relay) = phase else { return }
-        // An upstream that closes before the client has said anything lets nobody down.
-        if let route, !relay.hasAnswer, relay.bytesUp > 0 || failure != .closedEarly { report(failure, of: route) }
+        if let route, !relay.hasAnswer, isToBlame(relay, failure) { report(failure, of: route) }
         guard !relay.hasAnswer, let early = relay.early, !isOverBudget, !clientHasEnded else {
             return finish(failure == .reset ? .upstreamReset : .upstreamFailed, flushing: true)
         }
@@ -281,6 +287,13 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         self.early = early
         shared.metrics.retries.add()
         findRoute()
+    }
+
+    /// An upstream that closes before the client has said anything lets nobody down, and one that was warm may simply
+    /// have grown old: neither says anything about the route.
+    private func isToBlame(_ relay: Relay, _ failure: RouteFailure) -> Bool {
+        guard failure == .closedEarly || failure == .reset else { return true }
+        return relay.bytesUp > 0 && !relay.upstream.wasWarm
     }
 
     func report(_ failure: RouteFailure, of route: Route) {

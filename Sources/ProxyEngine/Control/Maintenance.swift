@@ -51,12 +51,20 @@ struct Maintenance: Sendable {
             if clock.note(wall: Self.wallMilliseconds(), monotonic: DeadlineWheel.now()) {
                 await networkChanged("the wall clock jumped: sleep, or a new time")
             }
-            for loop in loops {
-                await loop.on { loop in for connection in loop.connections.values { connection.countBytes() } }
-            }
-            state.metrics.sessionsActive.set(state.connections)
+            await count()
             await probe()
         }
+    }
+
+    private func count() async {
+        var sessions = 0
+        for loop in loops {
+            sessions += await loop.on { loop in
+                for connection in loop.connections.values { connection.countBytes() }
+                return loop.serving
+            } ?? 0
+        }
+        state.metrics.sessionsActive.set(sessions)
     }
 
     /// Tries routes whose rest is over, so that clients find them working rather than find out.
@@ -89,9 +97,15 @@ struct Maintenance: Sendable {
 
     // MARK: The network
 
+    /// Until cancelled. The kernel ends a watch that could not keep up with a flood of changes; then a new one starts,
+    /// and what was missed counts as a change.
     private func watchNetwork(_ loop: LoopContext) async {
         do {
-            for try await change in try await NetworkWatch.changes(on: loop.eventLoop) { await networkChanged(change) }
+            while !Task.isCancelled {
+                for try await change in try await NetworkWatch.changes(on: loop.eventLoop) { await networkChanged(change) }
+                guard (try? await Task.sleep(for: Self.tick)) != nil else { return }
+                await networkChanged("the watch for changes had to start again")
+            }
         } catch is CancellationError {
             return
         } catch {

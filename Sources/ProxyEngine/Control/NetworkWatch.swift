@@ -25,7 +25,9 @@ enum NetworkWatch {
             let channel = try await NIOPipeBootstrap(group: eventLoop)
                 .channelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        let handler = NetlinkHandler(settle: settle) { continuation.yield("an address came or went") }
+                        let handler = NetlinkHandler(settle: settle, ended: { continuation.finish() }) {
+                            continuation.yield("an address came or went")
+                        }
                         try channel.pipeline.syncOperations.addHandler(handler)
                     }
                 }
@@ -68,26 +70,49 @@ enum NetworkWatch {
     #endif
 }
 
-/// Any message is news; what it says in detail does not matter.
+/// Any message about an address that leads somewhere is news; what it says in detail does not matter.
 private final class NetlinkHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let settle: Duration
+    private let ended: @Sendable () -> Void
     private let notify: @Sendable () -> Void
     private var pending: Scheduled<Void>?
 
-    init(settle: Duration, notify: @escaping @Sendable () -> Void) {
+    init(settle: Duration, ended: @escaping @Sendable () -> Void, notify: @escaping @Sendable () -> Void) {
         self.settle = settle
+        self.ended = ended
         self.notify = notify
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard pending == nil else { return }
+        guard pending == nil, Self.concernsRoutes(unwrapInboundIn(data)) else { return }
         pending = context.eventLoop.assumeIsolated().scheduleTask(in: TimeAmount(settle)) { [self] in
             pending = nil
             notify()
         }
     }
 
-    func channelInactive(context: ChannelHandlerContext) { pending?.cancel() }
+    func channelInactive(context: ChannelHandlerContext) {
+        pending?.cancel()
+        ended()
+    }
+
+    /// Whether one of the messages speaks of an address beyond its link: containers that come and go bring link-local
+    /// ones all the time.
+    ///
+    /// A message is `nlmsghdr` (length first, 16 bytes) and `ifaddrmsg` (family, prefix, flags, scope: a byte each),
+    /// in the byte order of the machine, padded to 4 bytes.
+    private static func concernsRoutes(_ messages: ByteBuffer) -> Bool {
+        let linkScope: UInt8 = 253
+        var offset = messages.readerIndex
+        while let length = messages.getInteger(at: offset, endianness: .host, as: UInt32.self),
+            let scope = messages.getInteger(at: offset + 19, as: UInt8.self)
+        {
+            if scope != linkScope { return true }
+            guard length >= 20, length <= messages.readableBytes else { return true }
+            offset += (Int(length) + 3) & ~3
+        }
+        return false
+    }
 }

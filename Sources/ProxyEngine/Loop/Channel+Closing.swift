@@ -50,10 +50,6 @@ extension Channel {
         try? options.setOption(.recvAllocator, value: allocator)
         try? options.setOption(.maxMessagesPerRead, value: 1)
         try? options.setOption(.allowRemoteHalfClosure, value: true)
-        try? options.setOption(
-            .writeBufferWaterMark,
-            value: .init(low: LoopContext.writeLowWater, high: LoopContext.writeHighWater)
-        )
     }
 
     func setReading(_ isOn: Bool) {
@@ -61,14 +57,21 @@ extension Channel {
     }
 
     /// Lets the kernel find out about peers that are gone: after 30 s of silence, three probes 10 s apart.
+    ///
+    /// Straight to the socket: an option of NIO's costs a dozen dynamic casts, and every connection needs four.
     func enableKeepAlive() {
-        guard let options = syncOptions else { return }
-        try? options.setOption(.socketOption(.so_keepalive), value: 1)
-        #if os(Linux)
-            for (name, value) in [(TCP_KEEPIDLE, 30), (TCP_KEEPINTVL, 10), (TCP_KEEPCNT, 3)] {
-                try? options.setOption(.tcpOption(NIOBSDSocket.Option(rawValue: name)), value: .init(value))
+        try? pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { socket in
+            func set(_ level: CInt, _ name: CInt, _ value: CInt) {
+                var value = value
+                setsockopt(socket, level, name, &value, socklen_t(MemoryLayout<CInt>.size))
             }
-        #endif
+            set(SOL_SOCKET, SO_KEEPALIVE, 1)
+            #if os(Linux)
+                set(CInt(IPPROTO_TCP), TCP_KEEPIDLE, 30)
+                set(CInt(IPPROTO_TCP), TCP_KEEPINTVL, 10)
+                set(CInt(IPPROTO_TCP), TCP_KEEPCNT, 3)
+            #endif
+        }
     }
 
     func setSocketBuffers(_ bytes: Int?) {

@@ -12,11 +12,9 @@ package final class LoopContext: @unchecked Sendable {
     /// the whole loop its size costs nothing per session.
     package static let receiveBytes = 256 << 10
     package static let encryptedReceiveBytes = 64 << 10
-    /// What a channel may have queued before its partner is no longer read. One read's output fits, so that bulk
-    /// transfer does not toggle; with it the memory of a session whose peer does not read stays below
-    /// ``receiveBytes`` + `writeHighWater` in each direction.
-    package static let writeHighWater = 320 << 10
-    package static let writeLowWater = 64 << 10
+    /// What a channel may have queued before its partner is no longer read: the mark that NIO sets by itself. The
+    /// memory of a session whose peer does not read stays below this + ``receiveBytes`` in each direction.
+    package static let writeHighWater = 64 << 10
 
     package let eventLoop: any EventLoop
     package let shared: EngineState

@@ -28,7 +28,8 @@ extension RouteFailure {
         case is NIOSSLExtraError:
             self = .badCertificate
         case let error as BoringSSLError:
-            self = String(describing: error).contains("CERTIFICATE_VERIFY_FAILED") ? .badCertificate : .other("tls-error")
+            let isVerdict = String(describing: error).contains("CERTIFICATE_VERIFY_FAILED")
+            self = isVerdict ? .badCertificate : .other("tls-error")
         case is SocketAddressError:
             self = .nameNotFound
         default:

@@ -19,6 +19,8 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, DeadlineOw
     var whenUnusable: (() -> Void)?
     /// The end of the channel below TLS; nil without TLS.
     var socketEnd: ReceiveReturn?
+    /// Whether it waited in a pool before a client came.
+    var wasWarm = false
     private(set) var isUsable = true
     private var context: ChannelHandlerContext?
     private var relay: Relay?
@@ -143,38 +145,33 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, DeadlineOw
     }
 
     private func readFrames(_ buffer: inout ByteBuffer) {
-        relay?.beginDown(bytes: buffer.readableBytes)
-        let end = takeFrames(&buffer)
-        // What came before the end has to be on its way before the end is.
-        relay?.endDown()
-        switch end {
-        case nil:
-            break
-        case .closed(let code):
-            sendClose(code: code)
-            ended()
+        let leased = relay
+        leased?.beginDown(bytes: buffer.readableBytes)
+        let outcome = passFrames(&buffer)
+        // What came before the end goes out before the end is dealt with.
+        leased?.endDown()
+        switch outcome {
+        case .more: break
+        case .ended: ended()
+        case .spoke: becomeUnusable()
         case .broken:
             sendClose(code: 1002)
-            becomeUnusable()
             failed(.other("websocket-protocol-error"))
         }
     }
 
-    private enum FramesEnd {
-        case closed(UInt16)
-        case broken
+    private enum FrameOutcome {
+        case more, ended, broken
+        /// Data before anybody asked: an endpoint that is out of step.
+        case spoke
     }
 
-    /// Passes on what stands in the buffer, up to its end or that of the WebSocket.
-    private func takeFrames(_ buffer: inout ByteBuffer) -> FramesEnd? {
+    private func passFrames(_ buffer: inout ByteBuffer) -> FrameOutcome {
         do throws(WireError) {
             while true {
                 switch try frames.next(&buffer) {
                 case .data(let count):
-                    guard let relay else {
-                        becomeUnusable()
-                        return nil
-                    }
+                    guard let relay else { return .spoke }
                     buffer.readWithUnsafeReadableBytes { bytes in
                         relay.down(UnsafeRawBufferPointer(rebasing: bytes.prefix(count)))
                         return count
@@ -184,9 +181,10 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, DeadlineOw
                 case .pong:
                     break
                 case .close(let code, _):
-                    return .closed(code ?? 1000)
+                    sendClose(code: code ?? 1000)
+                    return .ended
                 case .needMore:
-                    return nil
+                    return .more
                 }
             }
         } catch {

@@ -39,6 +39,7 @@ final class UpstreamPool: DeadlineOwner {
                 if isAlive(candidate) { found = candidate } else { candidate.close() }
             }
         }
+        found?.wasWarm = true
         let metrics = context.shared.metrics
         if found == nil { metrics.poolMisses.add() } else { metrics.poolHits.add() }
         refill(dataCenter)

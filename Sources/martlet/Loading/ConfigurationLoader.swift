@@ -37,7 +37,7 @@ struct ConfigurationLoader {
         var errors = sources.flatMap(\.errors)
         var notes = sources.flatMap(\.notes)
 
-        // Every source is parsed, also where another one wins: a wrong line of the file is told even if a flag hides it.
+        // Every source is parsed, also where another wins: a wrong line of the file is told even if a flag hides it.
         var settings = Settings.defaults
         var given: GivenValues = [:]
         for option in OptionTable.all {

@@ -73,7 +73,7 @@ struct SettingsResolver {
         let bare = configuration.secrets.first { $0.secret.isFakeTLS && mask.host == nil }
         if let bare {
             notes.append(
-                "secret \(quoted(bare.name)) names a site, but no mask.host is set: strangers meet silence, not the site"
+                "secret \(quoted(bare.name)) names a site, but no mask.host is set: strangers meet silence"
             )
         }
     }

@@ -66,7 +66,7 @@ struct SecretStore: Sendable {
             throw StateError(
                 problem: "\(path) does not hold a secret",
                 hint:
-                    "put a secret there (`martlet secret new` prints one), or remove the file for a new one and a new link"
+                    "put a secret there (see `martlet secret new`), or remove the file for a new one and a new link"
             )
         }
     }

@@ -14,7 +14,7 @@ enum OpenFileLimit {
         private static let resource = RLIMIT_NOFILE
     #endif
 
-    /// Raises the soft limit to the hard one. What is in force afterwards; nil for none, or when the system does not say.
+    /// Raises the soft limit to the hard one. What is then in force; nil for none or when the system does not say.
     @discardableResult
     static func raise() -> UInt64? {
         var limit = rlimit()

@@ -102,7 +102,7 @@ struct LimitTests {
     @Test("A stalled handshake gives its place back at the deadline")
     func placeAfterDeadline() async throws {
         try await withProxy(to: .tcp, adapt: {
-            $0.handshake.timeoutMilliseconds = 500
+            $0.handshake.timeoutMilliseconds = 1_500
             $0.limits.halfOpen = 2
         }) { proxy, _ in
             for _ in 0..<3 {

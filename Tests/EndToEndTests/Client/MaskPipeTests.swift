@@ -152,7 +152,7 @@ struct MaskPipeTests {
         let port = try await FreePort.find()
         try await withProxy(to: .tcp, adapt: {
             $0.listen.port = port
-            $0.handshake.timeoutMilliseconds = 500
+            $0.handshake.timeoutMilliseconds = 1_500
             $0.hide(behind: port)
         }) { proxy, _ in
             let stream = try await ByteStream.connect(port: proxy.port)

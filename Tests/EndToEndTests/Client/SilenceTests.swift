@@ -95,38 +95,46 @@ struct SilenceTests {
         }
     }
 
-    @Test(
-        "After a proven hello a bad header meets silence until the deadline, with a mask host or without",
-        arguments: AfterHello.allCases, [false, true])
-    func badHeaderAfterHello(_ sequel: AfterHello, hasMaskHost: Bool) async throws {
+    @Test("After a proven hello a bad header meets silence until the deadline, with a mask host or without", arguments: [
+        false, true,
+    ])
+    func badHeaderAfterHello(hasMaskHost: Bool) async throws {
+        let deadline: Int64 = 2_500
         try await withKit { kit in
             let host = kit.keep(try await RecordingHost.start(.echo))
             try await RunningProxy.with {
                 $0.secrets = [SecretForm.fakeTLS.named]
-                $0.handshake.timeoutMilliseconds = Self.deadline
+                $0.handshake.timeoutMilliseconds = deadline
                 if hasMaskHost { $0.hide(behind: host.port) }
             } _: { proxy in
-                let (reply, time) = try await measured {
-                    let stream = try await TelegramClient.knock(
-                        port: proxy.port, secret: SecretForm.fakeTLS.secret)
-                    // The whole reply: three records.
-                    var reply: [UInt8] = []
-                    for _ in 0..<3 {
-                        let head = Array(buffer: try await stream.read(exactly: 5, within: .seconds(30)))
-                        let length = Int(head[3]) << 8 | Int(head[4])
-                        reply += head + Array(buffer: try await stream.read(exactly: length, within: .seconds(30)))
+                let port = proxy.port
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for sequel in AfterHello.allCases {
+                        group.addTask {
+                            let (_, time) = try await measured { try await Self.visit(port, sequel) }
+                            #expect(time >= .milliseconds(deadline - 10), "\(sequel)")
+                        }
                     }
-                    let bytes = try sequel.bytes()
-                    if !bytes.isEmpty { try await stream.write(bytes) }
-                    #expect(try await stream.endWithoutAWord() == .finished)
-                    #expect(stream.bytesReceived == reply.count)
-                    return reply
+                    try await group.waitForAll()
                 }
-                #expect(reply.starts(with: [0x16, 3, 3]))
-                #expect(time >= Self.atLeast)
                 #expect(host.facts.isEmpty)
             }
         }
+    }
+
+    /// Proves itself, reads the three records of the reply, goes wrong, and expects nothing more.
+    private static func visit(_ port: Int, _ sequel: AfterHello) async throws {
+        let stream = try await TelegramClient.knock(port: port, secret: SecretForm.fakeTLS.secret)
+        var types: [UInt8] = []
+        for _ in 0..<3 {
+            let head = Array(buffer: try await stream.read(exactly: 5, within: .seconds(30)))
+            types.append(head[0])
+            try await stream.read(exactly: Int(head[3]) << 8 | Int(head[4]), within: .seconds(30))
+        }
+        #expect(types == [0x16, 0x14, 0x17], "\(sequel)")
+        let bytes = try sequel.bytes()
+        if !bytes.isEmpty { try await stream.write(bytes) }
+        #expect(try await stream.endWithoutAWord() == .finished, "\(sequel)")
     }
 
     // MARK: The redirect

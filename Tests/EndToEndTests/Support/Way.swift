@@ -91,7 +91,8 @@ func withProxy(
         let open = try await OpenWay.open(way, behaviour, listen: listen, in: kit)
         try await RunningProxy.with {
             $0.secrets = SecretForm.allCases.map(\.named)
-            // A slow machine must not look like a bad route.
+            // A slow machine must not look like a slow client or a bad route.
+            $0.handshake.timeoutMilliseconds = 120_000
             $0.connect.headStartMilliseconds = 20_000
             $0.connect.budgetMilliseconds = 60_000
             $0.connect.firstByteTimeoutMilliseconds = 300_000
