@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 SWIFT ?= swift
 CONFIGURATION ?= release
+# One file without Swift's libraries beside it, and no run-time check of exclusive access on the data path.
+RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 ARGS ?=
 ROUNDS ?= 3
 TEST_FILTER ?=
@@ -17,7 +19,7 @@ help: ## This list
 	@echo "Start with: make run        (options: make run ARGS='--port 2443')"
 
 build: ## Build the program (release): .build/release/martlet
-	$(SWIFT) build -c $(CONFIGURATION) --product martlet
+	$(SWIFT) build -c $(CONFIGURATION) --product martlet $(if $(filter release,$(CONFIGURATION)),$(RELEASE_FLAGS))
 
 run: build ## Build and start the local bridge on 127.0.0.1:1443
 	@exec .build/$(CONFIGURATION)/martlet run $(ARGS)
@@ -25,7 +27,7 @@ run: build ## Build and start the local bridge on 127.0.0.1:1443
 test: ## Everything: installs what the tests need, then runs them all
 	@scripts/install-test-tools.sh
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build $(if $(TEST_FILTER),--filter $(TEST_FILTER))
+	$(SWIFT) test --skip-build --experimental-maximum-parallelization-width 8 $(if $(TEST_FILTER),--filter $(TEST_FILTER))
 
 e2e: ## Only the end-to-end tests, over real sockets
 	@$(MAKE) test TEST_FILTER=EndToEndTests

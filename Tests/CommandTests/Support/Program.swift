@@ -1,4 +1,5 @@
 import Foundation
+import ProxyTestKit
 
 /// What a program said and how it ended.
 struct ProgramResult {
@@ -35,27 +36,20 @@ func run(_ path: String, _ arguments: [String], variables: [String: String] = [:
 
 /// A program that was started, with what it has said so far.
 final class RunningProgram {
-    private let process = Process()
-    private let output = Collected()
-    private let errors = Collected()
+    private let process: ChildProcess
+    private let output: Collected
+    private let errors: Collected
 
     init(_ path: String, _ arguments: [String], variables: [String: String]) throws {
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = arguments
-        process.environment = ["PATH": "/usr/bin:/bin"].merging(variables) { $1 }
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = output.pipe
-        process.standardError = errors.pipe
-        try process.run()
-        output.begin()
-        errors.begin()
+        process = try ChildProcess(
+            [path] + arguments, environment: ["PATH": "/usr/bin:/bin"].merging(variables) { $1 })
+        output = Collected(process.output)
+        errors = Collected(process.errors)
     }
 
-    deinit {
-        if process.isRunning { process.terminate() }
-    }
+    deinit { process.terminate() }
 
-    var identifier: Int32 { process.processIdentifier }
+    var identifier: Int32 { process.identifier }
 
     /// Waits for a text on stderr; false when the program ended without it.
     func waitForErrors(containing text: String) -> Bool { errors.wait { $0.contains(text) } }
@@ -66,22 +60,20 @@ final class RunningProgram {
     func terminate() { process.terminate() }
 
     func waitUntilExit() -> ProgramResult {
-        process.waitUntilExit()
+        let status = process.waitUntilExit()
         _ = output.wait { _ in false }
         _ = errors.wait { _ in false }
-        return ProgramResult(output: output.text, errors: errors.text, status: process.terminationStatus)
+        return ProgramResult(output: output.text, errors: errors.text, status: status)
     }
 }
 
 /// The bytes of one pipe, read on a thread of their own so that a program never waits for us.
 private final class Collected: @unchecked Sendable {
-    let pipe = Pipe()
     private let condition = NSCondition()
     private var bytes = Data()
     private var isAtEnd = false
 
-    func begin() {
-        let handle = pipe.fileHandleForReading
+    init(_ handle: FileHandle) {
         Thread.detachNewThread { [self] in
             while true {
                 let chunk = handle.availableData

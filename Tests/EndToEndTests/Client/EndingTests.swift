@@ -57,7 +57,7 @@ struct EndingTests {
     @Test("What a client said last reaches a data center that ended first and reads late")
     func lateReader() async throws {
         // Small sockets, so that much of the upload waits in the proxy when the client has gone.
-        let (socketBytes, size) = (64 << 10, 512 << 10)
+        let (socketBytes, size) = (64 << 10, 240 << 10)
         let mayRead = Noted<Bool>()
         let behaviour = DataCenterBehaviour.script { session in
             guard let payload = try await session.receive() else { return }
