@@ -92,7 +92,10 @@ let package = Package(
         ),
         .testTarget(
             name: "EndToEndTests",
-            dependencies: ["ProxyEngine", "ProxyPolicy", "MTProtoWire", "ProxyTestKit", nioCore, nioPosix, nioSSL, logging, metrics],
+            dependencies: [
+                "ProxyEngine", "ProxyPolicy", "MTProtoWire", "ProxyTestKit", nioCore, nioPosix, nioSSL, logging,
+                metrics,
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -60,7 +60,8 @@ extension ClientConnection {
             finish(.handshakeTimeout)
         case .relaying:
             let idle = DeadlineWheel.now() - lastActivity
-            let limit = clientHasEnded || upstreamHasEnded
+            let limit =
+                clientHasEnded || upstreamHasEnded
                 ? Self.closingMilliseconds : shared.configuration.relay.idleTimeoutMilliseconds
             if idle >= limit {
                 finish(clientHasEnded ? .clientClosed : upstreamHasEnded ? .upstreamClosed : .idle)
@@ -80,7 +81,9 @@ extension ClientConnection {
     private func answerOverdue() {
         guard case .relaying(let relay) = phase, !relay.hasAnswer, let route else { return }
         let hasAlternative = shared.routes.withLock {
-            $0.plan(for: dataCenter, now: DeadlineWheel.now(), shuffle: &loop.random).tries.contains { !triedRoutes.contains($0) }
+            $0.plan(for: dataCenter, now: DeadlineWheel.now(), shuffle: &loop.random).tries.contains {
+                !triedRoutes.contains($0)
+            }
         }
         if hasAlternative, relay.early != nil, !isOverBudget {
             relayFailed(.silent)

@@ -57,8 +57,10 @@ package final class EngineState: Sendable {
             target: configuration.mask.target,
             redirectsHTTP: configuration.mask.httpAnswer == .redirect
         )
-        connectionLimit = configuration.limits.connections ?? FileLimit.connections(
-            descriptors: openFileLimit, pooled: configuration.pool.size * Self.pooledDataCenters)
+        connectionLimit =
+            configuration.limits.connections
+            ?? FileLimit.connections(
+                descriptors: openFileLimit, pooled: configuration.pool.size * Self.pooledDataCenters)
         startTime = Self.unixTime()
         routes = Locked(RouteBook(configuration.routes))
         replays = Locked(

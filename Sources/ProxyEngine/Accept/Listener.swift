@@ -147,7 +147,8 @@ extension ProxyError {
             self.init(
                 code: .permissionDenied,
                 message: "cannot listen on \(place): permission denied",
-                hint: "ports below 1024 need the right to bind them (setcap cap_net_bind_service=+ep), or choose a higher one"
+                hint:
+                    "ports below 1024 need the right to bind them (setcap cap_net_bind_service=+ep), or choose a higher one"
             )
         default:
             self.init(

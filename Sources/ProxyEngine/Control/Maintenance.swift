@@ -38,7 +38,8 @@ struct Maintenance: Sendable {
     /// Where nearly every account lives: one connection for each that has a WebSocket address.
     private var warmDataCenters: [DataCenter] {
         guard state.configuration.routes.usesWebSocket else { return [] }
-        let table = state.configuration.routes.forceTest
+        let table =
+            state.configuration.routes.forceTest
             ? state.configuration.routes.testWebSocketAddresses : state.configuration.routes.webSocketAddresses
         return table.keys.sorted().map { DataCenter(id: $0, isTest: state.configuration.routes.forceTest) }
     }
@@ -59,10 +60,11 @@ struct Maintenance: Sendable {
     private func count() async {
         var sessions = 0
         for loop in loops {
-            sessions += await loop.on { loop in
-                for connection in loop.connections.values { connection.countBytes() }
-                return loop.serving
-            } ?? 0
+            sessions +=
+                await loop.on { loop in
+                    for connection in loop.connections.values { connection.countBytes() }
+                    return loop.serving
+                } ?? 0
         }
         state.metrics.sessionsActive.set(sessions)
     }
@@ -102,7 +104,9 @@ struct Maintenance: Sendable {
     private func watchNetwork(_ loop: LoopContext) async {
         do {
             while !Task.isCancelled {
-                for try await change in try await NetworkWatch.changes(on: loop.eventLoop) { await networkChanged(change) }
+                for try await change in try await NetworkWatch.changes(on: loop.eventLoop) {
+                    await networkChanged(change)
+                }
                 guard (try? await Task.sleep(for: Self.tick)) != nil else { return }
                 await networkChanged("the watch for changes had to start again")
             }

@@ -107,7 +107,8 @@ package struct EventLog: Sendable {
     }
 
     func networkChanged(_ why: String) {
-        logger.notice("network changed: warm connections dropped, all routes are tried afresh", metadata: ["why": "\(why)"])
+        logger.notice(
+            "network changed: warm connections dropped, all routes are tried afresh", metadata: ["why": "\(why)"])
     }
 
     func maskUnreachable(_ target: SocketTarget, _ failure: RouteFailure) {

@@ -1,5 +1,5 @@
-package import MTProtoWire
 import CoreMetrics
+package import MTProtoWire
 import Metrics
 package import ProxyPolicy
 

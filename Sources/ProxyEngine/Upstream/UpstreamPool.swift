@@ -142,7 +142,8 @@ final class UpstreamPool: DeadlineOwner {
         let settings = context.shared.configuration.pool
         let now = DeadlineWheel.now()
         // Out of the table while it is changed: closing an upstream may lead back here.
-        var pool = pools.removeValue(forKey: dataCenter)
+        var pool =
+            pools.removeValue(forKey: dataCenter)
             ?? WarmPool(size: settings.size, maximumAge: settings.maximumAgeMilliseconds)
         pool.clientsChanged(to: context.serving, now: now)
         body(&pool, now)

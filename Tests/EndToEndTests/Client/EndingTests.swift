@@ -69,9 +69,12 @@ struct EndingTests {
             while try await session.receive() != nil {}
         }
         let listen = ListenOptions(receiveBufferBytes: socketBytes)
-        try await withProxy(to: .tcp, behaviour, listen: listen, adapt: {
-            $0.relay.socketBufferBytes = socketBytes
-        }) { proxy, open in
+        try await withProxy(
+            to: .tcp, behaviour, listen: listen,
+            adapt: {
+                $0.relay.socketBufferBytes = socketBytes
+            }
+        ) { proxy, open in
             let client = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.plain.secret)
             try await client.exchange(Self.request)
             #expect(try await client.receiveOrEnd() == nil)
@@ -114,7 +117,8 @@ struct EndingTests {
         case halfClose, close
     }
 
-    @Test("A large upload followed by the client's end at once arrives whole", arguments: Way.allCases, Farewell.allCases)
+    @Test(
+        "A large upload followed by the client's end at once arrives whole", arguments: Way.allCases, Farewell.allCases)
     func uploadTail(_ way: Way, _ farewell: Farewell) async throws {
         try await withProxy(to: way, .sink) { proxy, open in
             for (index, form) in SecretForm.allCases.enumerated() {
@@ -137,7 +141,9 @@ struct EndingTests {
         }
     }
 
-    @Test("What a client says after its data center's end does not cost it the download", arguments: [Way.tcp, .webSocket])
+    @Test(
+        "What a client says after its data center's end does not cost it the download",
+        arguments: [Way.tcp, .webSocket])
     func chatterDuringTheTail(_ way: Way) async throws {
         let size = 1 << 20
         let pushed = Noted<RunningDigest>()
@@ -170,7 +176,9 @@ struct EndingTests {
 
     // MARK: Disorderly ends
 
-    @Test("A data center's reset reaches the client as an end, and a client's reset the data center", arguments: Way.allCases)
+    @Test(
+        "A data center's reset reaches the client as an end, and a client's reset the data center",
+        arguments: Way.allCases)
     func resets(_ way: Way) async throws {
         try await withProxy(to: way) { proxy, open in
             let first = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.fakeTLS.secret)

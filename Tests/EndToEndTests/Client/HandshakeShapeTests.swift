@@ -32,7 +32,8 @@ struct HandshakeShapeTests {
         shape("in uneven TCP segments", segments: .sizes([1, 4, 6, 38, 100, 250])),
         shape("in two TLS records", ClientHelloOptions(recordSizes: [200])),
         shape("in TLS records of one byte at first", ClientHelloOptions(recordSizes: [1, 1, 1, 1, 38])),
-        shape("in many TLS records and segments", ClientHelloOptions(recordSizes: [40, 40, 90, 1]), segments: .every(7)),
+        shape(
+            "in many TLS records and segments", ClientHelloOptions(recordSizes: [40, 40, 90, 1]), segments: .every(7)),
         shape("of ML-KEM size", ClientHelloOptions(shape: .modern)),
         shape("of ML-KEM size, one byte at a time", ClientHelloOptions(shape: .modern), segments: .singleBytes),
         shape("of ML-KEM size in TLS records", ClientHelloOptions(shape: .modern, recordSizes: [1_000, 300])),
@@ -67,7 +68,8 @@ struct HandshakeShapeTests {
         }
     }
 
-    @Test("A hello, the header and the first packet may come in one segment", arguments: [SegmentPlan.whole, .every(518)])
+    @Test(
+        "A hello, the header and the first packet may come in one segment", arguments: [SegmentPlan.whole, .every(518)])
     func everythingAtOnce(_ segments: SegmentPlan) async throws {
         try await withProxy(to: .tcp) { proxy, open in
             var generator = SeededGenerator(seed: 1)
@@ -127,10 +129,13 @@ struct HandshakeShapeTests {
     @Test("A bare header with the FakeTLS secret alone is a stranger's")
     func bareHeaderOfFakeTLS() async throws {
         let deadline: Int64 = 500
-        try await withProxy(to: .tcp, adapt: {
-            $0.secrets = [SecretForm.fakeTLS.named]
-            $0.handshake.timeoutMilliseconds = deadline
-        }) { proxy, open in
+        try await withProxy(
+            to: .tcp,
+            adapt: {
+                $0.secrets = [SecretForm.fakeTLS.named]
+                $0.handshake.timeoutMilliseconds = deadline
+            }
+        ) { proxy, open in
             let stream = try await TelegramClient.knock(port: proxy.port, secret: SecretForm.plain.secret)
             #expect(try await stream.endWithoutAWord() == .finished)
             #expect(open.desk.sessions.isEmpty)

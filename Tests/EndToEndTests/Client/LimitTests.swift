@@ -14,11 +14,14 @@ struct LimitTests {
 
     @Test("Half-open connections of one address are bounded, and other addresses do not suffer")
     func halfOpenPerAddress() async throws {
-        try await withProxy(to: .tcp, adapt: {
-            $0.listen.proxyProtocol = true
-            $0.handshake.timeoutMilliseconds = Self.never
-            $0.limits.halfOpenPerAddress = 3
-        }) { proxy, _ in
+        try await withProxy(
+            to: .tcp,
+            adapt: {
+                $0.listen.proxyProtocol = true
+                $0.handshake.timeoutMilliseconds = Self.never
+                $0.limits.halfOpenPerAddress = 3
+            }
+        ) { proxy, _ in
             let stalled = try await Self.stalled(10, proxy, leading: Self.header("198.51.100.1"))
             try await eventually("seven of ten to be refused") { stalled.count { $0.ending != .open } == 7 }
             let other = try await Self.client(proxy, from: "198.51.100.2")
@@ -41,11 +44,14 @@ struct LimitTests {
 
     @Test("The addresses of one IPv6 network share a bound")
     func halfOpenPerNetwork() async throws {
-        try await withProxy(to: .tcp, adapt: {
-            $0.listen.proxyProtocol = true
-            $0.handshake.timeoutMilliseconds = Self.never
-            $0.limits.halfOpenPerAddress = 3
-        }) { proxy, _ in
+        try await withProxy(
+            to: .tcp,
+            adapt: {
+                $0.listen.proxyProtocol = true
+                $0.handshake.timeoutMilliseconds = Self.never
+                $0.limits.halfOpenPerAddress = 3
+            }
+        ) { proxy, _ in
             var stalled: [ByteStream] = []
             for index in 1...8 {
                 stalled += try await Self.stalled(1, proxy, leading: Self.header("2001:db8:1:2::\(index)"))
@@ -61,10 +67,13 @@ struct LimitTests {
 
     @Test("Finished handshakes do not count as half-open ones", arguments: SecretForm.allCases)
     func finishedHandshakes(_ form: SecretForm) async throws {
-        try await withProxy(to: .tcp, adapt: {
-            $0.listen.proxyProtocol = true
-            $0.limits.halfOpenPerAddress = 2
-        }) { proxy, _ in
+        try await withProxy(
+            to: .tcp,
+            adapt: {
+                $0.listen.proxyProtocol = true
+                $0.limits.halfOpenPerAddress = 2
+            }
+        ) { proxy, _ in
             var clients: [TelegramClient] = []
             for index in 0..<8 {
                 let client = try await Self.client(proxy, from: "203.0.113.5", form)
@@ -78,10 +87,13 @@ struct LimitTests {
 
     @Test("Half-open connections are bounded in total, and who is in already does not suffer")
     func halfOpenInTotal() async throws {
-        try await withProxy(to: .tcp, adapt: {
-            $0.handshake.timeoutMilliseconds = Self.never
-            $0.limits.halfOpen = 4
-        }) { proxy, _ in
+        try await withProxy(
+            to: .tcp,
+            adapt: {
+                $0.handshake.timeoutMilliseconds = Self.never
+                $0.limits.halfOpen = 4
+            }
+        ) { proxy, _ in
             let client = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.plain.secret)
             try await client.exchange([1])
             let stalled = try await Self.stalled(10, proxy)
@@ -101,10 +113,13 @@ struct LimitTests {
 
     @Test("A stalled handshake gives its place back at the deadline")
     func placeAfterDeadline() async throws {
-        try await withProxy(to: .tcp, adapt: {
-            $0.handshake.timeoutMilliseconds = 1_500
-            $0.limits.halfOpen = 2
-        }) { proxy, _ in
+        try await withProxy(
+            to: .tcp,
+            adapt: {
+                $0.handshake.timeoutMilliseconds = 1_500
+                $0.limits.halfOpen = 2
+            }
+        ) { proxy, _ in
             for _ in 0..<3 {
                 for stream in try await Self.stalled(5, proxy) {
                     // Refused at once, perhaps before its first bytes came: FIN or RST.

@@ -23,7 +23,9 @@ struct MaskPipeTests {
         }
     }
 
-    @Test("A stranger who ends in the middle of an opening is answered by the mask host all the same", arguments: [0, 1, 30])
+    @Test(
+        "A stranger who ends in the middle of an opening is answered by the mask host all the same",
+        arguments: [0, 1, 30])
     func strangerEndsEarly(_ count: Int) async throws {
         try await withHost(.answerAfterHalfClose(Self.answer)) { proxy, host in
             let opening = Array(try Stranger.foreignHeader.opening().prefix(count))
@@ -150,11 +152,14 @@ struct MaskPipeTests {
     @Test("A mask host whose address leads back to the proxy is no endless loop")
     func hostIsTheProxy() async throws {
         let port = try await FreePort.find()
-        try await withProxy(to: .tcp, adapt: {
-            $0.listen.port = port
-            $0.handshake.timeoutMilliseconds = 1_500
-            $0.hide(behind: port)
-        }) { proxy, _ in
+        try await withProxy(
+            to: .tcp,
+            adapt: {
+                $0.listen.port = port
+                $0.handshake.timeoutMilliseconds = 1_500
+                $0.hide(behind: port)
+            }
+        ) { proxy, _ in
             let stream = try await ByteStream.connect(port: proxy.port)
             try await stream.write(Stranger.garbage.opening())
             #expect(try await stream.endWithoutAWord() == .finished)

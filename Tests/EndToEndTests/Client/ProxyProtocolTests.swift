@@ -98,11 +98,14 @@ struct ProxyProtocolTests {
         let deadline: Int64 = 500
         try await withKit { kit in
             let host = kit.keep(try await RecordingHost.start(.echo))
-            try await withProxy(to: .tcp, adapt: {
-                $0.listen.proxyProtocol = true
-                $0.handshake.timeoutMilliseconds = deadline
-                $0.hide(behind: host.port)
-            }) { proxy, open in
+            try await withProxy(
+                to: .tcp,
+                adapt: {
+                    $0.listen.proxyProtocol = true
+                    $0.handshake.timeoutMilliseconds = deadline
+                    $0.hide(behind: host.port)
+                }
+            ) { proxy, open in
                 let port = proxy.port
                 let options = TelegramClientOptions(leadingBytes: header.bytes)
                 try await withThrowingTaskGroup(of: Void.self) { group in
@@ -153,10 +156,13 @@ struct ProxyProtocolTests {
     func strangerBehindForwarder() async throws {
         try await withKit { kit in
             let host = kit.keep(try await RecordingHost.start(.listen))
-            try await withProxy(to: .tcp, adapt: {
-                $0.listen.proxyProtocol = true
-                $0.hide(behind: host.port)
-            }) { proxy, _ in
+            try await withProxy(
+                to: .tcp,
+                adapt: {
+                    $0.listen.proxyProtocol = true
+                    $0.hide(behind: host.port)
+                }
+            ) { proxy, _ in
                 for (index, stranger) in Stranger.allCases.enumerated() {
                     let opening = try stranger.opening()
                     let stream = try await ByteStream.connect(port: proxy.port)
@@ -172,16 +178,21 @@ struct ProxyProtocolTests {
 
     // MARK: From an untrusted source
 
-    @Test("From an untrusted source a header is a stranger's bytes, while a client without one is served", arguments: SecretForm.allCases)
+    @Test(
+        "From an untrusted source a header is a stranger's bytes, while a client without one is served",
+        arguments: SecretForm.allCases)
     func untrustedSource(_ form: SecretForm) async throws {
         let network = try Network(parsing: "192.0.2.0/24")
         try await withKit { kit in
             let host = kit.keep(try await RecordingHost.start(.listen))
-            try await withProxy(to: .tcp, adapt: {
-                $0.listen.proxyProtocol = true
-                $0.listen.trustedSources = [network]
-                $0.hide(behind: host.port)
-            }) { proxy, _ in
+            try await withProxy(
+                to: .tcp,
+                adapt: {
+                    $0.listen.proxyProtocol = true
+                    $0.listen.trustedSources = [network]
+                    $0.hide(behind: host.port)
+                }
+            ) { proxy, _ in
                 for (index, header) in [Self.wellFormed[0], Self.wellFormed[4]].enumerated() {
                     let options = TelegramClientOptions(leadingBytes: header.bytes)
                     let stream = try await TelegramClient.knock(
@@ -203,10 +214,13 @@ struct ProxyProtocolTests {
     @Test("A trusted forwarder and a direct client can come in by the same port")
     func bothAtOnce() async throws {
         let forwarder = try Network(parsing: "127.0.0.2/32")
-        try await withProxy(to: .tcp, adapt: {
-            $0.listen.proxyProtocol = true
-            $0.listen.trustedSources = [forwarder]
-        }) { proxy, _ in
+        try await withProxy(
+            to: .tcp,
+            adapt: {
+                $0.listen.proxyProtocol = true
+                $0.listen.trustedSources = [forwarder]
+            }
+        ) { proxy, _ in
             let forwarded = try await TelegramClient.connect(
                 port: proxy.port,
                 secret: SecretForm.padded.secret,

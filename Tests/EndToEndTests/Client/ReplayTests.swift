@@ -96,7 +96,9 @@ struct ReplayTests {
         }
     }
 
-    @Test("A client too slow to open is let go at the deadline, though each byte came in time", arguments: SlowOpening.all)
+    @Test(
+        "A client too slow to open is let go at the deadline, though each byte came in time", arguments: SlowOpening.all
+    )
     func slowOpening(_ slow: SlowOpening) async throws {
         try await withProxy(to: .tcp, adapt: { $0.handshake.timeoutMilliseconds = Self.deadline }) { proxy, open in
             let bytes = ByteBuffer(bytes: try slow.bytes().prefix(slow.count))
@@ -114,7 +116,9 @@ struct ReplayTests {
         }
     }
 
-    @Test("At the deadline a slow opening goes to the mask host, with what was sent and what is sent then", arguments: SlowOpening.all)
+    @Test(
+        "At the deadline a slow opening goes to the mask host, with what was sent and what is sent then",
+        arguments: SlowOpening.all)
     func slowOpeningBeforeMaskHost(_ slow: SlowOpening) async throws {
         try await withKit { kit in
             let host = kit.keep(try await RecordingHost.start(.listen))

@@ -11,10 +11,13 @@ struct SecrecyTests {
     func noSecretInTheLog() async throws {
         let nobody = try await FreePort.find()
         let dead = SocketTarget(host: "127.0.0.1", port: nobody)
-        try await withProxy(to: .tcp, adapt: {
-            $0.hide(behind: nobody)
-            $0.routes.tcpAddresses[4] = [dead]
-        }) { proxy, open in
+        try await withProxy(
+            to: .tcp,
+            adapt: {
+                $0.hide(behind: nobody)
+                $0.routes.tcpAddresses[4] = [dead]
+            }
+        ) { proxy, open in
             for form in SecretForm.allCases {
                 let client = try await TelegramClient.connect(port: proxy.port, secret: form.secret)
                 try await client.exchange([1])

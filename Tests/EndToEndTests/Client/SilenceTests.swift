@@ -17,7 +17,8 @@ struct SilenceTests {
         var bytes: @Sendable () throws -> [UInt8]
 
         static let all: [Visit] =
-            Stranger.allCases.map { stranger in Visit(testDescription: stranger.rawValue) { try stranger.opening() } } + [
+            Stranger.allCases.map { stranger in Visit(testDescription: stranger.rawValue) { try stranger.opening() } }
+            + [
                 Visit(testDescription: "nothing at all") { [] },
                 Visit(testDescription: "one byte") { [0x16] },
                 Visit(testDescription: "half a header") { Array(try Stranger.foreignHeader.opening().prefix(32)) },
@@ -95,9 +96,11 @@ struct SilenceTests {
         }
     }
 
-    @Test("After a proven hello a bad header meets silence until the deadline, with a mask host or without", arguments: [
-        false, true,
-    ])
+    @Test(
+        "After a proven hello a bad header meets silence until the deadline, with a mask host or without",
+        arguments: [
+            false, true,
+        ])
     func badHeaderAfterHello(hasMaskHost: Bool) async throws {
         let deadline: Int64 = 2_500
         try await withKit { kit in
@@ -143,10 +146,13 @@ struct SilenceTests {
         "HTTP/1.1 301 Moved Permanently\r\nLocation: https://mask.example/\r\n"
         + "Content-Length: 0\r\nConnection: close\r\n\r\n"
 
-    @Test("With the redirect option plain HTTP gets exactly a 301 to the mask host's site", arguments: [
-        "GET / HTTP/1.1\r\nHost: proxy\r\n\r\n", "POST /form HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "HEAD / HTTP/1.0\r\n\r\n",
-        "OPTIONS * HTTP/1.1\r\n\r\n", "CONNECT a:443 HTTP/1.1\r\n\r\n", "GET ",
-    ])
+    @Test(
+        "With the redirect option plain HTTP gets exactly a 301 to the mask host's site",
+        arguments: [
+            "GET / HTTP/1.1\r\nHost: proxy\r\n\r\n", "POST /form HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc",
+            "HEAD / HTTP/1.0\r\n\r\n",
+            "OPTIONS * HTTP/1.1\r\n\r\n", "CONNECT a:443 HTTP/1.1\r\n\r\n", "GET ",
+        ])
     func redirect(_ request: String) async throws {
         try await withRedirect { proxy, host in
             let stream = try await ByteStream.connect(port: proxy.port)
@@ -170,9 +176,11 @@ struct SilenceTests {
         }
     }
 
-    @Test("With the redirect option all other strangers still go to the mask host", arguments: [
-        Stranger.garbage, .unsignedHello, .foreignHeader,
-    ])
+    @Test(
+        "With the redirect option all other strangers still go to the mask host",
+        arguments: [
+            Stranger.garbage, .unsignedHello, .foreignHeader,
+        ])
     func notRedirected(_ stranger: Stranger) async throws {
         try await withRedirect { proxy, host in
             let opening = try stranger.opening()

@@ -106,7 +106,9 @@ struct StrangerTests {
 
     // MARK: What the mask host sees
 
-    @Test("Every stranger's bytes reach the mask host from the first one, and its answer comes back", arguments: Stranger.allCases)
+    @Test(
+        "Every stranger's bytes reach the mask host from the first one, and its answer comes back",
+        arguments: Stranger.allCases)
     func everyByte(_ stranger: Stranger) async throws {
         try await withRecordingHost(.echo) { proxy, host in
             let opening = try stranger.opening()
@@ -131,9 +133,11 @@ struct StrangerTests {
         }
     }
 
-    @Test("A stranger who sends everything in single bytes is passed on byte for byte", arguments: [
-        Stranger.garbage, .http, .unsignedHello, .foreignHeader,
-    ])
+    @Test(
+        "A stranger who sends everything in single bytes is passed on byte for byte",
+        arguments: [
+            Stranger.garbage, .http, .unsignedHello, .foreignHeader,
+        ])
     func singleBytes(_ stranger: Stranger) async throws {
         try await withRecordingHost(.listen) { proxy, host in
             let opening = try stranger.opening()
@@ -176,7 +180,9 @@ struct StrangerTests {
         }
     }
 
-    @Test("A real client is served beside strangers, and the mask host hears nothing of it", arguments: SecretForm.allCases)
+    @Test(
+        "A real client is served beside strangers, and the mask host hears nothing of it",
+        arguments: SecretForm.allCases)
     func realClient(_ form: SecretForm) async throws {
         try await withKit { kit in
             let open = try await OpenWay.open(.tcp, in: kit)

@@ -71,7 +71,8 @@ struct PacketScannerTests {
         #expect(outcome.error == nil)
     }
 
-    @Test("Packets are the same however the network cuts them, and nothing traps the scanner",
+    @Test(
+        "Packets are the same however the network cuts them, and nothing traps the scanner",
         arguments: PacketFraming.allCases)
     func dripped(framing: PacketFraming) {
         Drip.check(Array(Self.packets(framing).joined())) { Self.scan($0, framing) }

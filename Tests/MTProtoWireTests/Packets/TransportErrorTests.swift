@@ -20,7 +20,8 @@ struct TransportErrorTests {
         #expect(TransportError.flood.bytes == [0x53, 0xfe, 0xff, 0xff])
     }
 
-    @Test("An error is known with its last code byte and not before",
+    @Test(
+        "An error is known with its last code byte and not before",
         arguments: TransportError.allCases, PacketFraming.allCases)
     func recognised(error: TransportError, framing: PacketFraming) {
         for packet in Self.packets(error, framing) {
