@@ -216,6 +216,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
 
     private func relayUp(_ buffer: inout ByteBuffer, _ relay: Relay) {
         lastActivity = DeadlineWheel.now()
+        loop.hasNewBytes = true
         relay.beginUp(bytes: buffer.readableBytes)
         if greeting?.usesFakeTLS == true {
             buffer.withUnsafeReadableBytes { bytes in
@@ -259,6 +260,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     func write(_ buffer: ByteBuffer) -> Bool {
         guard let channel else { return true }
         lastActivity = DeadlineWheel.now()
+        loop.hasNewBytes = true
         channel.writeAndFlush(buffer, promise: nil)
         return channel.isWritable
     }

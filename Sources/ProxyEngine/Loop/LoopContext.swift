@@ -27,6 +27,8 @@ package final class LoopContext: @unchecked Sendable {
     private(set) lazy var pool = UpstreamPool(context: self)
     /// Live connections by number, for draining.
     var connections: [UInt64: ClientConnection] = [:]
+    /// Whether bytes of a session moved since they were last counted: thousands of idle sessions are not looked at.
+    var hasNewBytes = false
     /// Clients that are past their handshake.
     var serving = 0
 
