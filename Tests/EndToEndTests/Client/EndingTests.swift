@@ -56,8 +56,10 @@ struct EndingTests {
 
     @Test("What a client said last reaches a data center that ended first and reads late")
     func lateReader() async throws {
-        // Small sockets, so that much of the upload waits in the proxy when the client has gone.
-        let (socketBytes, size) = (64 << 10, 240 << 10)
+        // More than the buffers of two sockets hold, so that some of the upload waits in the proxy when the client has
+        // gone, and less than would stop the proxy from reading to the client's end.
+        let socketBytes = 64 << 10
+        let size = 4 * socketBytes + LoopContext.writeHighWater / 2
         let mayRead = Noted<Bool>()
         let behaviour = DataCenterBehaviour.script { session in
             guard let payload = try await session.receive() else { return }
