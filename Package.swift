@@ -42,6 +42,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         // Signals, start order and graceful shutdown.
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Users and counters on disk: SQLite with migrations and transactions.
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        // Telegram's secret, its lists of middle proxies and operators' lists of networks: redirects, limits, deadlines.
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         // The configuration file's format, parsed to the TOML 1.0 specification.
         .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
@@ -54,13 +58,21 @@ let package = Package(
             dependencies: [
                 "MTProtoWire", "ProxyPolicy", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, logging, metrics,
                 coreMetrics, lifecycle,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ProxyStore",
+            dependencies: [
+                "ProxyPolicy", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settings
         ),
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "MTProtoWire", "ProxyPolicy", "ProxyEngine", logging, lifecycle,
+                "MTProtoWire", "ProxyPolicy", "ProxyEngine", "ProxyStore", logging, lifecycle,
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "TOMLKit", package: "TOMLKit"),

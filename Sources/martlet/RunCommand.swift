@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import MTProtoWire
 import ProxyEngine
 import ProxyPolicy
 import ServiceLifecycle

@@ -1,3 +1,4 @@
+import MTProtoWire
 import ProxyPolicy
 
 /// The place that one connection holds among the limits, from accept to its end.

@@ -1,5 +1,5 @@
+package import MTProtoWire
 package import NIOCore
-package import ProxyPolicy
 
 extension IPAddress {
     /// The address of a socket, without its port; nil for Unix sockets.

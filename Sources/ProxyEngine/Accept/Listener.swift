@@ -1,3 +1,4 @@
+import MTProtoWire
 import NIOCore
 import NIOPosix
 import ProxyPolicy

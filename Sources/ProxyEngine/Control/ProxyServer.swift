@@ -1,5 +1,5 @@
 package import Logging
-import MTProtoWire
+package import MTProtoWire
 import NIOCore
 import NIOPosix
 package import ProxyPolicy

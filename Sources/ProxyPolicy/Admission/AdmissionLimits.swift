@@ -1,3 +1,5 @@
+package import MTProtoWire
+
 /// Counts connections and says whether one more may come in.
 ///
 /// Half-open connections (accepted, handshake not finished) are bounded in total and per client address, so that one

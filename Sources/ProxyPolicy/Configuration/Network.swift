@@ -1,3 +1,5 @@
+package import MTProtoWire
+
 /// A range of addresses that share their first bits, such as `10.0.0.0/8` or `2001:db8::/32`.
 package struct Network: Hashable, Sendable {
     /// The first address of the range.

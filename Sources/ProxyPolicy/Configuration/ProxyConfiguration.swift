@@ -5,13 +5,18 @@ package import MTProtoWire
 /// Names, help texts and the forms of values belong to the program's option table; here are only meaning and units.
 package struct ProxyConfiguration: Sendable, Equatable {
     package var listen = Listen()
-    /// Every secret that a client may use; never empty once the program has added the kept one.
+    /// Further places to listen on; ``listen`` is one of its own unless ``Listen/isOff``.
+    package var listeners: [ListenerConfiguration] = []
+    /// Secrets of users without any limit.
     package var secrets: [NamedSecret] = []
+    /// The users that the configuration declares, besides ``secrets``.
+    package var users: [User] = []
     package var link = Link()
     package var mask = Mask()
     package var handshake = Handshake()
     package var limits = Limits()
     package var routes = RouteConfiguration()
+    package var middleProxy = MiddleProxyConfiguration()
     package var connect = Connect()
     package var pool = Pool()
     package var relay = Relay()
@@ -38,6 +43,10 @@ extension ProxyConfiguration {
         package var trustedSources: [Network] = Network.loopback
         /// Event loops; 0 chooses: one on a loopback host, else one per core.
         package var threads = 0
+        package var transports = ClientTransports.standard
+        package var socket = ClientSocketOptions()
+        /// Nobody listens here: other listeners are configured, and this one is not.
+        package var isOff = false
 
         package init() {}
     }
@@ -81,14 +90,34 @@ extension ProxyConfiguration {
         package init() {}
     }
 
-    /// Bounds on how many connections are served at once.
+    /// Bounds on how many connections are served at once, and on what they may cost. Nil: no such bound.
     package struct Limits: Sendable, Equatable {
         /// Clients at once; nil: computed from the limit on open files.
         package var connections: Int?
+        /// The same per client address (IPv6: per /64).
+        package var perAddress: Int?
+        /// The same per IPv4 /24 or IPv6 /48.
+        package var perSubnet: Int?
         /// Clients that have not finished their handshake, in total.
         package var halfOpen = 4_096
         /// The same per client address (IPv6: per /64).
         package var halfOpenPerAddress = 64
+        /// The same per IPv4 /24 or IPv6 /48.
+        package var halfOpenPerSubnet = 512
+        /// Strangers who are being passed to the mask host; nil: a quarter of ``connections``.
+        package var masked: Int?
+        /// Connections accepted per second; above it newcomers wait in the kernel's queue.
+        package var acceptsPerSecond: Int?
+        /// Handshakes begun per second from one IPv4 /24 or IPv6 /48.
+        package var handshakesPerSecondPerSubnet: Int?
+        /// What sessions may cost together, bytes; nil: half of the machine's memory.
+        package var memoryBytes: Int?
+        /// Networks whose connections are strangers': files (absolute paths) and URLs.
+        package var blockLists: [String] = []
+        /// Networks whose connections alone are clients'; empty: all.
+        package var allowLists: [String] = []
+        /// How often the lists are read and fetched again.
+        package var listRefreshSeconds: Int64 = 3_600
 
         package init() {}
     }

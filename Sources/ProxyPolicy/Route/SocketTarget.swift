@@ -1,3 +1,5 @@
+package import MTProtoWire
+
 /// A place to open a TCP connection to: an address literal or a name, and a port.
 package struct SocketTarget: Hashable, Sendable, CustomStringConvertible {
     /// An IPv4 literal, an IPv6 literal without brackets, or a name.

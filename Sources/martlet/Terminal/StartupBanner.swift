@@ -1,3 +1,4 @@
+import MTProtoWire
 import ProxyPolicy
 
 /// What a person sees when the proxy is ready: links, a QR code, and which routes there are.

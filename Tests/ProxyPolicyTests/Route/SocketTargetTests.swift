@@ -1,3 +1,4 @@
+import MTProtoWire
 import ProxyPolicy
 import Testing
 
