@@ -14,6 +14,7 @@ let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let bigInt = Target.Dependency.product(name: "BigInt", package: "BigInt")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let metrics = Target.Dependency.product(name: "Metrics", package: "swift-metrics")
 let coreMetrics = Target.Dependency.product(name: "CoreMetrics", package: "swift-metrics")
@@ -34,6 +35,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         // SHA-256, HMAC and X25519 for obfuscated2 and FakeTLS.
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        // Modular exponentiation for the Diffie-Hellman variant of the middle-proxy key exchange.
+        .package(url: "https://github.com/attaswift/BigInt", from: "6.0.1"),
         // The command line: subcommands, help texts, completions.
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         // The logging front that other Swift programs can embed and redirect.
@@ -51,7 +54,7 @@ let package = Package(
     ],
     targets: [
         .target(name: "CKeystream"),
-        .target(name: "MTProtoWire", dependencies: ["CKeystream", nioCore, crypto], swiftSettings: settings),
+        .target(name: "MTProtoWire", dependencies: ["CKeystream", nioCore, crypto, bigInt], swiftSettings: settings),
         .target(name: "ProxyPolicy", dependencies: ["MTProtoWire", nioCore], swiftSettings: settings),
         .target(
             name: "ProxyEngine",
@@ -65,7 +68,8 @@ let package = Package(
         .target(
             name: "ProxyStore",
             dependencies: [
-                "ProxyPolicy", .product(name: "GRDB", package: "GRDB.swift"),
+                "MTProtoWire", "ProxyPolicy", nioCore, nioPosix, lifecycle,
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: settings
         ),
@@ -82,7 +86,8 @@ let package = Package(
         .target(
             name: "ProxyTestKit",
             dependencies: [
-                "MTProtoWire", nioCore, nioPosix, nioTLS, nioSSL, crypto,
+                "MTProtoWire", nioCore, nioPosix, nioTLS, nioSSL, crypto, bigInt,
+                .product(name: "CryptoExtras", package: "swift-crypto"),
             ],
             swiftSettings: settings
         ),
@@ -103,6 +108,14 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "ProxyStoreTests",
+            dependencies: [
+                "ProxyStore", "ProxyPolicy", "MTProtoWire", "ProxyTestKit", nioCore, nioPosix,
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
                 "ProxyEngine", "ProxyPolicy", "MTProtoWire", "ProxyTestKit", nioCore, nioPosix, nioSSL, logging,
@@ -113,7 +126,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "martlet", "MTProtoWire", "ProxyPolicy", "ProxyTestKit", logging,
+                "martlet", "MTProtoWire", "ProxyPolicy", "ProxyStore", "ProxyTestKit", logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

@@ -124,6 +124,69 @@ TARGET static void blocks2(const ck_run *first, const ck_run *second, uint32_t m
     for (; i < count; i++) group2(first, second, i, mask, dst + i * CK_BLOCK, src + i * CK_BLOCK, 1);
 }
 
-const ck_level ck_level_armv8 = {"armv8", available, expand_key, blocks, blocks2};
+/// One block of each of `n` lanes at a time. The copy of the keys, side by side, needs one address instead of `n`.
+INLINE void encrypt_lanes(const ck_lane *lanes, size_t blocks, int n) {
+    uint8x16_t keys[CK_ROUNDS + 1][CK_LANES], state[CK_LANES];
+    uint8_t *bytes[CK_LANES];
+    for (int i = 0; i < n; i++) {
+        for (int round = 0; round <= CK_ROUNDS; round++) keys[round][i] = vld1q_u8(lanes[i].keys + round * CK_BLOCK);
+        state[i] = vld1q_u8(lanes[i].chain);
+        bytes[i] = lanes[i].bytes;
+    }
+    for (size_t at = 0; at < blocks * CK_BLOCK; at += CK_BLOCK) {
+        for (int i = 0; i < n; i++) state[i] = veorq_u8(state[i], vld1q_u8(bytes[i] + at));
+        for (int round = 0; round < CK_ROUNDS - 1; round++) {
+            for (int i = 0; i < n; i++) state[i] = vaesmcq_u8(vaeseq_u8(state[i], keys[round][i]));
+        }
+        for (int i = 0; i < n; i++) {
+            state[i] = veorq_u8(vaeseq_u8(state[i], keys[CK_ROUNDS - 1][i]), keys[CK_ROUNDS][i]);
+            vst1q_u8(bytes[i] + at, state[i]);
+        }
+    }
+    for (int i = 0; i < n; i++) vst1q_u8(lanes[i].chain, state[i]);
+}
+
+TARGET static void cbc_encrypt(const ck_lane *lanes, size_t count, size_t blocks) {
+    switch (count) {
+    case 1: encrypt_lanes(lanes, blocks, 1); break;
+    case 2: encrypt_lanes(lanes, blocks, 2); break;
+    case 3: encrypt_lanes(lanes, blocks, 3); break;
+    case 4: encrypt_lanes(lanes, blocks, 4); break;
+    case 5: encrypt_lanes(lanes, blocks, 5); break;
+    case 6: encrypt_lanes(lanes, blocks, 6); break;
+    case 7: encrypt_lanes(lanes, blocks, 7); break;
+    case 8: encrypt_lanes(lanes, blocks, 8); break;
+    }
+}
+
+/// Decrypts `n` blocks of CBC cipher text under the keys of the equivalent inverse cipher. `chain` is the block before
+/// them, and then the last of them.
+INLINE void decrypt_group(const uint8x16_t *keys, uint8x16_t *chain, uint8_t *dst, const uint8_t *src, int n) {
+    uint8x16_t text[8], state[8];
+    for (int i = 0; i < n; i++) state[i] = text[i] = vld1q_u8(src + i * CK_BLOCK);
+    for (int round = CK_ROUNDS; round > 1; round--) {
+        for (int i = 0; i < n; i++) state[i] = vaesimcq_u8(vaesdq_u8(state[i], keys[round]));
+    }
+    for (int i = 0; i < n; i++) {
+        state[i] = veorq_u8(vaesdq_u8(state[i], keys[1]), keys[0]);
+        vst1q_u8(dst + i * CK_BLOCK, veorq_u8(state[i], i == 0 ? *chain : text[i - 1]));
+    }
+    *chain = text[n - 1];
+}
+
+TARGET static void cbc_decrypt(const uint8_t *keys, uint8_t *chain, uint8_t *dst, const uint8_t *src, size_t count) {
+    uint8x16_t inverse[CK_ROUNDS + 1], before = vld1q_u8(chain);
+    for (int round = 0; round <= CK_ROUNDS; round++) {
+        uint8x16_t key = vld1q_u8(keys + round * CK_BLOCK);
+        inverse[round] = round == 0 || round == CK_ROUNDS ? key : vaesimcq_u8(key);
+    }
+    size_t i = 0;
+    for (; count - i >= 8; i += 8) decrypt_group(inverse, &before, dst + i * CK_BLOCK, src + i * CK_BLOCK, 8);
+    for (; i < count; i++) decrypt_group(inverse, &before, dst + i * CK_BLOCK, src + i * CK_BLOCK, 1);
+    vst1q_u8(chain, before);
+}
+
+const ck_level ck_level_armv8 = {
+    "armv8", available, expand_key, blocks, blocks2, cbc_encrypt, cbc_decrypt, &ck_crc_armv8};
 
 #endif

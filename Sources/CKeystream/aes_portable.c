@@ -131,6 +131,51 @@ static void mix_columns(slice q[8]) {
     }
 }
 
+/// The inverse of SubBytes. The S-box inverts and then maps affinely, so with the inverse of that map before and
+/// behind, what is left is the inversion, which undoes itself.
+static void inverse_affine(slice q[8]) {
+    slice x[8];
+    for (int i = 0; i < 8; i++) x[i] = q[i];
+    for (int i = 0; i < 8; i++) q[i] = x[(i + 2) % 8] ^ x[(i + 5) % 8] ^ x[(i + 7) % 8];
+    q[0] = ~q[0];  // 0x05
+    q[2] = ~q[2];
+}
+
+static void inverse_sub_bytes(slice q[8]) {
+    inverse_affine(q);
+    sub_bytes(q);
+    inverse_affine(q);
+}
+
+static void inverse_shift_rows(slice q[8]) {
+    for (int i = 0; i < 8; i++) {
+        slice x = q[i];
+        q[i] = (x & 0x000000000000ffff) | (x & 0x000000000fff0000) << 4 | (x & 0x00000000f0000000) >> 12 |
+               (x & 0x0000ff0000000000) >> 8 | (x & 0x000000ff00000000) << 8 | (x & 0x000f000000000000) << 12 |
+               (x & 0xfff0000000000000) >> 4;
+    }
+}
+
+/// Doubles every byte: slices move up, and the top one is added as the polynomial 0x11b says.
+static inline void double_bytes(slice q[8]) {
+    slice top = q[7];
+    for (int i = 7; i > 0; i--) q[i] = q[i - 1];
+    q[0] = top;
+    q[1] ^= top;
+    q[3] ^= top;
+    q[4] ^= top;
+}
+
+/// The inverse of MixColumns is its third power, whose square is 5 a + 4 c of each byte and the one two rows below.
+static void inverse_mix_columns(slice q[8]) {
+    slice sums[8];
+    for (int i = 0; i < 8; i++) sums[i] = q[i] ^ rotate(q[i], 32);
+    double_bytes(sums);
+    double_bytes(sums);
+    for (int i = 0; i < 8; i++) q[i] ^= sums[i];
+    mix_columns(q);
+}
+
 static inline void add_key(slice q[8], const slice key[8]) {
     for (int i = 0; i < 8; i++) q[i] ^= key[i];
 }
@@ -146,6 +191,19 @@ static void encrypt_batch(slice q[8], const slice keys[CK_ROUNDS + 1][8]) {
     sub_bytes(q);
     shift_rows(q);
     add_key(q, keys[CK_ROUNDS]);
+}
+
+static void decrypt_batch(slice q[8], const slice keys[CK_ROUNDS + 1][8]) {
+    add_key(q, keys[CK_ROUNDS]);
+    for (int round = CK_ROUNDS - 1; round > 0; round--) {
+        inverse_shift_rows(q);
+        inverse_sub_bytes(q);
+        add_key(q, keys[round]);
+        inverse_mix_columns(q);
+    }
+    inverse_shift_rows(q);
+    inverse_sub_bytes(q);
+    add_key(q, keys[0]);
 }
 
 /// Round keys to slices, each repeated for the eight blocks.
@@ -195,6 +253,52 @@ static void blocks2(const ck_run *first, const ck_run *second, uint32_t mask, ui
     if (mask != 0) ck_xor_mask(mask, dst, count * CK_BLOCK);
 }
 
+static void xor_block(uint8_t *bytes, const uint8_t *other) {
+    for (int i = 0; i < CK_BLOCK; i++) bytes[i] ^= other[i];
+}
+
+/// One block of each lane makes a batch, under round keys that differ from block to block.
+static void cbc_encrypt(const ck_lane *lanes, size_t count, size_t blocks) {
+    _Static_assert((int)CK_LANES == (int)BATCH_BLOCKS, "a batch has one block of each lane");
+    slice keys[CK_ROUNDS + 1][8];
+    uint8_t batch[BATCH_BYTES] = {0};
+    for (int round = 0; round <= CK_ROUNDS; round++) {
+        for (size_t i = 0; i < count; i++) memcpy(batch + i * CK_BLOCK, lanes[i].keys + round * CK_BLOCK, CK_BLOCK);
+        load_batch(keys[round], batch);
+    }
+    for (size_t i = 0; i < count; i++) memcpy(batch + i * CK_BLOCK, lanes[i].chain, CK_BLOCK);
+    for (size_t at = 0; at < blocks * CK_BLOCK; at += CK_BLOCK) {
+        for (size_t i = 0; i < count; i++) xor_block(batch + i * CK_BLOCK, lanes[i].bytes + at);
+        slice q[8];
+        load_batch(q, batch);
+        encrypt_batch(q, (const slice(*)[8])keys);
+        store_batch(batch, q);
+        for (size_t i = 0; i < count; i++) memcpy(lanes[i].bytes + at, batch + i * CK_BLOCK, CK_BLOCK);
+    }
+    for (size_t i = 0; i < count; i++) memcpy(lanes[i].chain, batch + i * CK_BLOCK, CK_BLOCK);
+}
+
+static void cbc_decrypt(const uint8_t *keys, uint8_t *chain, uint8_t *dst, const uint8_t *src, size_t count) {
+    slice sliced[CK_ROUNDS + 1][8];
+    slice_keys(sliced, keys);
+    while (count > 0) {
+        // The cipher text behind the block before it, as in place nothing else keeps it.
+        uint8_t before[CK_BLOCK + BATCH_BYTES] = {0}, batch[BATCH_BYTES];
+        size_t part = count < BATCH_BLOCKS ? count : BATCH_BLOCKS;
+        memcpy(before, chain, CK_BLOCK);
+        memcpy(before + CK_BLOCK, src, part * CK_BLOCK);
+        slice q[8];
+        load_batch(q, before + CK_BLOCK);
+        decrypt_batch(q, (const slice(*)[8])sliced);
+        store_batch(batch, q);
+        for (size_t i = 0; i < part * CK_BLOCK; i++) dst[i] = batch[i] ^ before[i];
+        memcpy(chain, before + part * CK_BLOCK, CK_BLOCK);
+        count -= part;
+        dst += part * CK_BLOCK;
+        src += part * CK_BLOCK;
+    }
+}
+
 /// The S-box on the four bytes of a word.
 static uint32_t sub_word(uint32_t word) {
     slice q[8] = {{word}};
@@ -229,4 +333,5 @@ static bool available(void) {
     return true;
 }
 
-const ck_level ck_level_portable = {"portable", available, expand_key, blocks, blocks2};
+const ck_level ck_level_portable = {
+    "portable", available, expand_key, blocks, blocks2, cbc_encrypt, cbc_decrypt, &ck_crc_portable};

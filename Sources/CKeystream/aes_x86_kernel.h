@@ -7,7 +7,7 @@
 //   LOAD, STORE       memory of any alignment to and from a vector
 //   REPEAT(block)     one __m128i in every lane
 //   LANE_NUMBERS      the number of each lane as a 128-bit integer
-//   XOR, ADD64, SWAP_BYTES, ENCRYPT, ENCRYPT_LAST
+//   XOR, ADD64, SWAP_BYTES, ENCRYPT, ENCRYPT_LAST, DECRYPT, DECRYPT_LAST
 //
 // It takes all of them back at its end. Every function is inlined with a constant number of vectors, so that the
 // arrays below are registers. AES instructions have a latency of three or four cycles and one or two start per
@@ -112,6 +112,88 @@ TARGET static void LEVEL(blocks2)(const ck_run *first, const ck_run *second, uin
     }
 }
 
+/// One block of each of `count` lanes at a time, as many lanes side by side in a vector as it holds: the latency of a
+/// round is the limit, and what runs beside it is free. Blocks gather and scatter through rows in memory, ahead of and
+/// behind the chain of rounds that everything waits for.
+INLINE void LEVEL(encrypt_lanes)(const ck_lane *lanes, size_t blocks, int count) {
+    enum { MOST = (CK_LANES + LANES - 1) / LANES };
+    const int n = (count + LANES - 1) / LANES;
+    VECTOR keys[CK_ROUNDS + 1][MOST], state[MOST];
+    uint8_t in[CK_LANES * CK_BLOCK] = {0}, out[sizeof in], *bytes[CK_LANES];
+    for (int round = 0; round <= CK_ROUNDS; round++) {
+        for (int i = 0; i < count; i++) memcpy(in + i * CK_BLOCK, lanes[i].keys + round * CK_BLOCK, CK_BLOCK);
+        for (int v = 0; v < n; v++) keys[round][v] = LOAD(in + v * sizeof(VECTOR));
+    }
+    for (int i = 0; i < count; i++) {
+        memcpy(in + i * CK_BLOCK, lanes[i].chain, CK_BLOCK);
+        bytes[i] = lanes[i].bytes;
+    }
+    for (int v = 0; v < n; v++) state[v] = LOAD(in + v * sizeof(VECTOR));
+
+    for (size_t at = 0; at < blocks * CK_BLOCK; at += CK_BLOCK) {
+        for (int i = 0; i < count; i++) memcpy(in + i * CK_BLOCK, bytes[i] + at, CK_BLOCK);
+        for (int v = 0; v < n; v++) state[v] = XOR(state[v], XOR(LOAD(in + v * sizeof(VECTOR)), keys[0][v]));
+        for (int round = 1; round < CK_ROUNDS; round++) {
+            for (int v = 0; v < n; v++) state[v] = ENCRYPT(state[v], keys[round][v]);
+        }
+        for (int v = 0; v < n; v++) {
+            state[v] = ENCRYPT_LAST(state[v], keys[CK_ROUNDS][v]);
+            STORE(out + v * sizeof(VECTOR), state[v]);
+        }
+        for (int i = 0; i < count; i++) memcpy(bytes[i] + at, out + i * CK_BLOCK, CK_BLOCK);
+    }
+    for (int i = 0; i < count; i++) memcpy(lanes[i].chain, out + i * CK_BLOCK, CK_BLOCK);
+}
+
+TARGET static void LEVEL(cbc_encrypt)(const ck_lane *lanes, size_t count, size_t blocks) {
+    switch (count) {
+    case 1: LEVEL(encrypt_lanes)(lanes, blocks, 1); break;
+    case 2: LEVEL(encrypt_lanes)(lanes, blocks, 2); break;
+    case 3: LEVEL(encrypt_lanes)(lanes, blocks, 3); break;
+    case 4: LEVEL(encrypt_lanes)(lanes, blocks, 4); break;
+    case 5: LEVEL(encrypt_lanes)(lanes, blocks, 5); break;
+    case 6: LEVEL(encrypt_lanes)(lanes, blocks, 6); break;
+    case 7: LEVEL(encrypt_lanes)(lanes, blocks, 7); break;
+    case 8: LEVEL(encrypt_lanes)(lanes, blocks, 8); break;
+    }
+}
+
+/// Decrypts `n` vectors of CBC cipher text that has a block in front of it. Stores the last one first, so that in place,
+/// too, the blocks before a vector are cipher text when they are needed.
+INLINE void LEVEL(decrypt_group)(const __m128i *keys, uint8_t *dst, const uint8_t *src, int n) {
+    VECTOR state[8], key = REPEAT(keys[CK_ROUNDS]);
+    for (int i = 0; i < n; i++) state[i] = XOR(LOAD(src + i * sizeof(VECTOR)), key);
+    for (int round = CK_ROUNDS - 1; round > 0; round--) {
+        key = REPEAT(keys[round]);
+        for (int i = 0; i < n; i++) state[i] = DECRYPT(state[i], key);
+    }
+    key = REPEAT(keys[0]);
+    for (size_t i = n; i-- > 0;) {
+        VECTOR before = LOAD(src + i * sizeof(VECTOR) - CK_BLOCK);
+        STORE(dst + i * sizeof(VECTOR), XOR(before, DECRYPT_LAST(state[i], key)));
+    }
+}
+
+/// From the end to the start, for the same reason.
+TARGET static void LEVEL(cbc_decrypt)(const uint8_t *keys, uint8_t *chain, uint8_t *dst, const uint8_t *src,
+                                      size_t count) {
+    __m128i inverse[CK_ROUNDS + 1];
+    invert_keys(inverse, keys);
+    uint8_t last[CK_BLOCK], first[2 * CK_BLOCK];
+    memcpy(last, src + (count - 1) * CK_BLOCK, CK_BLOCK);
+
+    size_t left = count;
+#define AT(block) dst + (block) * CK_BLOCK, src + (block) * CK_BLOCK
+    for (; left > 8 * LANES; left -= 8 * LANES) LEVEL(decrypt_group)(inverse, AT(left - 8 * LANES), 8);
+    for (; left > 2 * LANES; left -= 2 * LANES) LEVEL(decrypt_group)(inverse, AT(left - 2 * LANES), 2);
+    for (; left > 1; left--) aes_ni_decrypt_group(inverse, AT(left - 1), 1);
+#undef AT
+    memcpy(first, chain, CK_BLOCK);
+    memcpy(first + CK_BLOCK, src, CK_BLOCK);
+    aes_ni_decrypt_group(inverse, dst, first + CK_BLOCK, 1);
+    memcpy(chain, last, CK_BLOCK);
+}
+
 #undef INLINE
 #undef LEVEL
 #undef TARGET
@@ -126,3 +208,5 @@ TARGET static void LEVEL(blocks2)(const ck_run *first, const ck_run *second, uin
 #undef SWAP_BYTES
 #undef ENCRYPT
 #undef ENCRYPT_LAST
+#undef DECRYPT
+#undef DECRYPT_LAST

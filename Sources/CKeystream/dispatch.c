@@ -2,7 +2,6 @@
 #include "dispatch.h"
 
 #include <stdatomic.h>
-#include <string.h>
 
 #include "CKeystream.h"
 
@@ -21,49 +20,14 @@ enum { LEVEL_COUNT = sizeof levels / sizeof levels[0] };
 
 /// NULL until first asked for. Threads that ask at once choose alike, so it does not matter who stores last.
 static _Atomic(const ck_level *) level_in_use;
-
-enum { TEST_BLOCKS = 67 };
-
-/// Compares one call of each entry with the portable level, from a counter `low` on.
-static bool agrees_on(const ck_level *level, uint8_t keys[2][CK_ROUND_KEY_BYTES], uint64_t low, size_t count) {
-    uint8_t text[TEST_BLOCKS * CK_BLOCK], expected[sizeof text], actual[sizeof text];
-    for (size_t i = 0; i < sizeof text; i++) text[i] = (uint8_t)(i * 7 + count);
-    memcpy(expected, text, sizeof text);
-    memcpy(actual, text, sizeof text);
-
-    const uint64_t high = 0x0123456789abcdef;
-    const uint32_t mask = 0x8badf00d;
-    ck_run first = {keys[0], high, low}, second = {keys[1], ~high, low / 2};
-    ck_level_portable.blocks(&first, expected, text, count);
-    level->blocks(&first, actual, text, count);
-    if (memcmp(actual, expected, sizeof text) != 0) return false;
-
-    // In place, on what the first call left.
-    ck_level_portable.blocks2(&first, &second, mask, expected, expected, count);
-    level->blocks2(&first, &second, mask, actual, actual, count);
-    return memcmp(actual, expected, sizeof text) == 0;
-}
-
-/// Whether the level gives the portable one's bytes: its key schedule, the remainders of its loops, a counter that
-/// carries into its next bytes, and the last counter before the carry that callers take care of.
-static bool proves_itself(const ck_level *level) {
-    static const size_t counts[] = {1, 2, 3, 4, 5, 7, 8, 9, 14, 16, 19, 31, TEST_BLOCKS};
-    uint8_t key[32], keys[2][CK_ROUND_KEY_BYTES], expected[CK_ROUND_KEY_BYTES];
-    for (int k = 0; k < 2; k++) {
-        for (int i = 0; i < 32; i++) key[i] = (uint8_t)(i * 11 + k * 101 + 1);
-        level->expand_key(keys[k], key);
-        ck_level_portable.expand_key(expected, key);
-        if (memcmp(keys[k], expected, sizeof expected) != 0) return false;
-    }
-    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
-        if (!agrees_on(level, keys, 0x00000000fffffff8, counts[i])) return false;
-        if (!agrees_on(level, keys, 0 - (uint64_t)counts[i], counts[i])) return false;
-    }
-    return true;
-}
+static _Atomic(const ck_crc *) crc_in_use;
 
 static bool is_usable(const ck_level *level) {
-    return level->available() && (level == &ck_level_portable || proves_itself(level));
+    return level->available() && (level == &ck_level_portable || ck_level_proves_itself(level));
+}
+
+static const ck_crc *crc_of(const ck_level *level) {
+    return level->crc->available() && ck_crc_proves_itself(level->crc) ? level->crc : &ck_crc_portable;
 }
 
 const ck_level *ck_dispatch(void) {
@@ -73,6 +37,14 @@ const ck_level *ck_dispatch(void) {
     while (index < LEVEL_COUNT - 1 && !is_usable(levels[index])) index++;
     atomic_store_explicit(&level_in_use, levels[index], memory_order_release);
     return levels[index];
+}
+
+const ck_crc *ck_crc_dispatch(void) {
+    const ck_crc *crc = atomic_load_explicit(&crc_in_use, memory_order_acquire);
+    if (__builtin_expect(crc != NULL, 1)) return crc;
+    crc = crc_of(ck_dispatch());
+    atomic_store_explicit(&crc_in_use, crc, memory_order_release);
+    return crc;
 }
 
 const char *ck_level_name(void) {
@@ -90,5 +62,6 @@ int ck_level_available(int level) {
 int ck_level_select(int level) {
     if (!ck_level_available(level)) return 0;
     atomic_store_explicit(&level_in_use, levels[level], memory_order_release);
+    atomic_store_explicit(&crc_in_use, crc_of(levels[level]), memory_order_release);
     return 1;
 }

@@ -7,7 +7,7 @@
 #include "levels.h"
 
 _Static_assert(sizeof(((ck_ctr *)0)->round_keys) == CK_ROUND_KEY_BYTES, "round keys of AES-256");
-_Static_assert(sizeof(ck_ctr) == 264, "the size that callers are promised");
+_Static_assert(sizeof(ck_ctr) == 272, "the size that callers are promised");
 
 enum {
     /// Pieces up to this many bytes that do not fill whole blocks go through a padded copy in one call; for longer
@@ -136,6 +136,12 @@ void ck_ctr_init(ck_ctr *stream, const uint8_t *key, const uint8_t *iv) {
     stream->counter_high = load_be64(iv);
     stream->counter_low = load_be64(iv + 8);
     stream->offset = 0;
+    stream->is_identity = 0;
+}
+
+void ck_ctr_init_identity(ck_ctr *stream) {
+    memset(stream, 0, sizeof *stream);
+    stream->is_identity = 1;
 }
 
 void ck_ctr_seek(ck_ctr *stream, uint64_t offset) {
@@ -147,7 +153,11 @@ uint64_t ck_ctr_offset(const ck_ctr *stream) {
 }
 
 void ck_ctr_xor(ck_ctr *stream, uint8_t *dst, const uint8_t *src, size_t count) {
-    run_pass((pass){.first = stream, .first_offset = stream->offset}, dst, src, count);
+    if (!stream->is_identity) {
+        run_pass((pass){.first = stream, .first_offset = stream->offset}, dst, src, count);
+    } else if (dst != src) {
+        memcpy(dst, src, count);
+    }
     stream->offset += count;
 }
 
@@ -155,10 +165,15 @@ void ck_ctr_xor2(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uint8_t *src
     ck_ctr_xor2_masked(first, second, dst, src, count, 0, 0);
 }
 
-/// Streams whose blocks begin at different bytes take turns. The cipher is the bottleneck, not the memory, so a
+/// Streams that do not share one pass take turns: their blocks begin at different bytes, or one changes nothing. The cipher is the bottleneck, not the memory, so a
 /// piece that stays in the nearest cache costs hardly more than one pass.
 static void xor2_in_turns(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uint8_t *src, size_t count,
                           uint32_t mask) {
+    if (first->is_identity) {  // it copies at least, if it comes first; behind the other one it does nothing
+        ck_ctr *other = second;
+        second = first;
+        first = other;
+    }
     while (count > 0) {
         size_t part = smaller(count, PIECE_BYTES);
         ck_ctr_xor(first, dst, src, part);
@@ -173,7 +188,7 @@ static void xor2_in_turns(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uin
 void ck_ctr_xor2_masked(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uint8_t *src, size_t count,
                         uint32_t mask, unsigned phase) {
     unsigned block_phase = first->offset % CK_BLOCK;
-    if (block_phase != second->offset % CK_BLOCK) {
+    if (block_phase != second->offset % CK_BLOCK || first->is_identity || second->is_identity) {
         xor2_in_turns(first, second, dst, src, count, rotated_mask(mask, phase));
         return;
     }
@@ -192,5 +207,6 @@ void ck_ctr_xor2_masked(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uint8
 
 void ck_ctr_peek(const ck_ctr *stream, uint64_t offset, uint8_t *out, size_t count) {
     memset(out, 0, count);
+    if (stream->is_identity) return;
     run_pass((pass){.first = stream, .first_offset = offset}, out, out, count);
 }

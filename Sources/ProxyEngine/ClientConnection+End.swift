@@ -32,7 +32,7 @@ extension ClientConnection {
             upstreamHasEnded = false
             return relayFailed(.closedEarly)
         }
-        if relay.upstream.isWebSocket { return finish(.upstreamClosed, flushing: true) }
+        if relay.endsWholly { return finish(.upstreamClosed, flushing: true) }
         channel?.closeOutputAfterFlush(loop.eventLoop)
         loop.wheel.arm(deadline, for: self, after: Self.closingMilliseconds)
     }
@@ -48,6 +48,7 @@ extension ClientConnection {
 
     package func deadlineReached(_ deadline: Deadline) {
         if deadline === answerDeadline { return answerOverdue() }
+        if let pacing, pacing.owns(deadline) { return pauseOver(deadline) }
         switch phase {
         case .proxyHeader:
             // Whatever stands there so far is the forwarder's, and nothing for a mask host.
@@ -81,9 +82,9 @@ extension ClientConnection {
     private func answerOverdue() {
         guard case .relaying(let relay) = phase, !relay.hasAnswer, let route else { return }
         let hasAlternative = shared.routes.withLock {
-            $0.plan(for: dataCenter, now: DeadlineWheel.now(), shuffle: &loop.random).tries.contains {
-                !triedRoutes.contains($0)
-            }
+            $0.plan(
+                for: dataCenter, usesMiddleProxies: usesMiddleProxies, now: DeadlineWheel.now(), shuffle: &loop.random
+            ).tries.contains { !triedRoutes.contains($0) }
         }
         if hasAlternative, relay.early != nil, !isOverBudget {
             relayFailed(.silent)
@@ -127,10 +128,12 @@ extension ClientConnection {
         deadline.cancel()
         answerDeadline.cancel()
         admission.handshakeFinished()
+        endSearch()
+        pacing?.cancel()
         switch last {
         case .relaying(let relay):
-            bytes.update(up: relay.bytesUp, down: relay.bytesDown, shared.metrics)
-            relay.upstream.close(flushing: reason == .clientClosed)
+            count(relay)
+            relay.close(flushing: reason == .clientClosed)
         case .connecting(let runner): runner.cancel()
         case .masked(let pipe): pipe.close()
         default: break
@@ -141,9 +144,10 @@ extension ClientConnection {
         } else {
             channel?.close(promise: nil)
         }
-        guard let greeting else { return }
+        guard greeting != nil else { return }
         loop.serving -= 1
-        logEnd(reason, greeting)
+        if let account { account.leave(from: userAddress) }
+        logEnd(reason)
     }
 
     /// Sends what is left and FIN, and waits for the client's own end, taking what it still says: a socket closed upon
@@ -151,14 +155,15 @@ extension ClientConnection {
     private func closeInGoodOrder(isUrgent: Bool) {
         if isUrgent { return channel?.closeAfterFlush() ?? () }
         channel?.closeOutputAfterFlush(loop.eventLoop)
-        resumeReading()
+        holds = []
+        channel?.setReading(true)
     }
 
-    private func logEnd(_ reason: CloseReason, _ greeting: ClientGreeting) {
+    private func logEnd(_ reason: CloseReason) {
         let summary = SessionSummary(
             number: number,
             address: address,
-            secretName: shared.configuration.secrets[greeting.secretIndex].name,
+            userName: account?.name ?? "anyone",
             dataCenter: dataCenter,
             route: route,
             reason: reason,
@@ -172,6 +177,13 @@ extension ClientConnection {
     /// Adds to the counters what this session moved since the last time.
     func countBytes() {
         guard case .relaying(let relay) = phase else { return }
-        bytes.update(up: relay.bytesUp, down: relay.bytesDown, shared.metrics)
+        count(relay)
+    }
+
+    private func count(_ relay: any SessionRelay) {
+        let new = bytes.update(up: relay.bytesUp, down: relay.bytesDown)
+        if new.up > 0 { shared.metrics.bytesUp.add(new.up) }
+        if new.down > 0 { shared.metrics.bytesDown.add(new.down) }
+        account?.count(up: new.up, down: new.down)
     }
 }

@@ -4,7 +4,7 @@ import ProxyPolicy
 
 /// The path of one client, from accept to the last byte; the file reads in the order in which things happen.
 ///
-///     accept → (PROXY header) → handshake → route → relay → end
+///     accept → (PROXY header) → handshake → user → route → relay → end
 ///                                   ↘ stranger → mask host, redirect or silence
 ///
 /// It is the only handler of the client's channel. Everything happens on the channel's event loop.
@@ -16,7 +16,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         case proxyHeader
         case handshake
         case connecting(RouteRunner)
-        case relaying(Relay)
+        case relaying(any SessionRelay)
         case masked(MaskPipe)
         /// Reads and forgets until the deadline: the answer that all strangers get where there is no mask host.
         case silent
@@ -33,12 +33,21 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
 
     let number: UInt64
     let loop: LoopContext
+    let listener: ListenerContext
+    /// The users as they were when the client came.
+    let users: UserSnapshot
     var shared: EngineState { loop.shared }
     var channel: (any Channel)?
-    var address = IPAddress(v4: 0)
+    /// Whose connection it is; a Unix socket's is nobody's in particular.
+    var address: IPAddress?
+    var port: UInt16 = 0
     var phase = Phase.ended
     var handshake: ClientHandshake?
+    var isSearching = false
     var greeting: ClientGreeting?
+    var account: UserAccount?
+    var holds: Holds = []
+    var pacing: Pacing?
     private var records = TLSRecordReader()
     var early = ByteBuffer()
     var dataCenter = DataCenter(id: 2)
@@ -53,8 +62,10 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     let deadline = Deadline()
     let answerDeadline = Deadline()
 
-    package init(loop: LoopContext) {
+    init(loop: LoopContext, listener: ListenerContext) {
         self.loop = loop
+        self.listener = listener
+        users = loop.users
         admission = Admission(loop.shared)
         number = loop.shared.nextConnectionNumber()
     }
@@ -65,15 +76,20 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         channel = context.channel
         began = DeadlineWheel.now()
         lastActivity = began
-        if let peer = IPAddress(context.channel.remoteAddress) { address = peer }
-        let listen = shared.configuration.listen
-        let expectsHeader = listen.proxyProtocol && listen.trustedSources.contains { $0.contains(address) }
-        // A header will say who it is; until then it counts for nobody.
-        guard admission.enter(expectsHeader ? nil : address) else { return context.close(promise: nil) }
+        if let peer = Endpoint(context.channel.remoteAddress) { (address, port) = (peer.address, peer.port) }
+        let expectsHeader = listener.expectsHeader(from: address)
         loop.connections[number] = self
         loop.wheel.arm(deadline, for: self, after: shared.configuration.handshake.timeoutMilliseconds)
-        handshake = ClientHandshake(rules: shared.rules)
+        handshake = ClientHandshake(rules: users.rules[listener.index])
         phase = expectsHeader ? .proxyHeader : .handshake
+        // A header will say who it is; until then it counts for nobody.
+        guard admission.enter(expectsHeader ? nil : address, loop.networks) else { return turnAway() }
+    }
+
+    /// There is no place for this client; it meets what every stranger meets, if there is one for that.
+    private func turnAway() {
+        if admission.enterRefused(address) { return meetStranger(.notAdmitted) }
+        finish(.refused)
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -95,11 +111,11 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         case .needMore:
             return
         case .header(let source, let length):
-            if case .address(let host, _) = source, let client = IPAddress(host) {
-                guard admission.identify(as: client) else { return finish(.refused) }
-                address = client
-            }
             early.moveReaderIndex(forwardBy: length)
+            if case .address(let host, let sourcePort) = source, let client = IPAddress(host) {
+                (address, port) = (client, UInt16(clamping: sourcePort))
+                guard admission.identify(as: client, loop.networks) else { return meetStranger(.notAdmitted) }
+            }
             var rest = ByteBuffer()
             swap(&rest, &early)
             phase = .handshake
@@ -112,24 +128,51 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     // MARK: Handshake
 
     private func shakeHands(_ buffer: inout ByteBuffer) {
-        var environment = LoopHandshakeEnvironment(loop)
-        while true {
-            switch handshake?.receive(&buffer, environment: &environment) {
-            case .needMore, nil:
-                return
-            case .reply(let hello):
-                write(hello)
-            case .stranger(let reason):
-                return meetStranger(reason)
-            case .accepted(let greeting):
-                return welcome(greeting)
-            }
+        var environment = ClientHandshakeEnvironment(self)
+        guard var outcome = handshake?.receive(&buffer, environment: &environment) else { return }
+        while case .reply(let hello) = outcome {
+            write(hello)
+            guard let next = handshake?.receive(&buffer, environment: &environment) else { return }
+            outcome = next
+        }
+        proceed(outcome)
+    }
+
+    /// Tries some of many secrets.
+    ///
+    /// - Returns: whether the search goes on.
+    func search(atMost trials: Int) -> Bool {
+        guard case .handshake = phase, isSearching else { return false }
+        var environment = ClientHandshakeEnvironment(self)
+        guard let outcome = handshake?.search(atMost: trials, environment: &environment) else { return false }
+        if case .search = outcome { return true }
+        isSearching = false
+        var nothing = ByteBuffer()
+        if case .reply(let hello) = outcome {
+            write(hello)
+            shakeHands(&nothing)
+        } else {
+            proceed(outcome)
+        }
+        return false
+    }
+
+    private func proceed(_ outcome: ClientHandshake.Outcome) {
+        switch outcome {
+        case .needMore, .reply: break
+        case .search:
+            guard !isSearching else { return }
+            isSearching = loop.searches.add(self)
+            if !isSearching { meetStranger(.searchFull) }
+        case .stranger(let reason): meetStranger(reason)
+        case .accepted(let greeting): welcome(greeting)
         }
     }
 
     func meetStranger(_ reason: StrangerReason) {
         shared.metrics.stranger(reason)
         shared.events.stranger(number, reason, address)
+        endSearch()
         // A broken header of a trusted forwarder is nothing that a mask host should see.
         let prefix = handshake?.bytesRead ?? ByteBuffer()
         let isPastMasking = handshake?.hasReplied ?? false || reason == .badProxyHeader
@@ -137,9 +180,10 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         early = ByteBuffer()
         switch shared.maskPolicy.decide(for: reason, hasReplied: isPastMasking) {
         case .pipe(let target):
-            guard let channel, !shared.isOwnMaskConnection(channel.remoteAddress) else { return phase = .silent }
+            guard let channel, !shared.isOwnMaskConnection(channel.remoteAddress), admission.mask() else {
+                return phase = .silent
+            }
             deadline.cancel()
-            admission.handshakeFinished()
             let pipe = MaskPipe(client: channel, target: target, loop: loop)
             phase = .masked(pipe)
             pipe.start(prefix: prefix)
@@ -156,21 +200,21 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
 
     private func welcome(_ greeting: ClientGreeting) {
         handshake = nil
+        guard userEnters(greeting) else { return phase = .silent }
         admission.handshakeFinished()
         deadline.cancel()
         records = greeting.records
         early = greeting.earlyBytes
         self.greeting = greeting
         loop.serving += 1
-        dataCenter = shared.routes.withLock { $0.resolve(wire: greeting.header.dataCenterWire) }
+        let wire = greeting.dataCenterWire ?? listener.defaultWire
+        dataCenter = shared.routes.withLock { $0.resolve(wire: wire) }
         self.greeting?.earlyBytes = ByteBuffer()
         findRoute()
     }
 
     private func findRoute() {
-        let runner = RouteRunner(loop: loop, dataCenter: dataCenter, excluding: triedRoutes, since: began) {
-            [weak self] result in self?.routeFound(result)
-        }
+        let runner = RouteRunner(for: self) { [weak self] result in self?.routeFound(result) }
         phase = .connecting(runner)
         runner.start()
     }
@@ -185,21 +229,21 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         } catch {
             return finish(.clientProtocol)
         }
-        if early.readableBytes > Relay.earlyBytes { pauseReading() }
+        if early.readableBytes > Relay.earlyBytes { hold(.route) }
     }
 
     private func routeFound(_ result: RouteRunner.Result) {
         guard case .connecting = phase, let greeting else { return }
         switch result {
-        case .upstream(let upstream):
-            let relay = Relay(client: self, upstream: upstream, greeting: greeting, dataCenter: dataCenter)
-            route = upstream.route
-            if !upstream.wasWarm { triedRoutes.insert(upstream.route) }
+        case .found(let open, let route):
+            let relay = relay(over: open, route, greeting)
+            self.route = route
+            if !relay.wasWarm { triedRoutes.insert(route) }
             phase = .relaying(relay)
-            shared.metrics.sessionBegan(upstream.route.kind)
+            shared.metrics.sessionBegan(route.kind)
             let bytes = early
             early = ByteBuffer()
-            if bytes.readableBytes > Relay.earlyBytes { resumeReading() }
+            release(.route)
             lastActivity = DeadlineWheel.now()
             loop.wheel.arm(deadline, for: self, after: shared.configuration.relay.idleTimeoutMilliseconds)
             relay.start(early: bytes)
@@ -212,9 +256,18 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         }
     }
 
+    private func relay(over open: OpenRoute, _ route: Route, _ greeting: ClientGreeting) -> any SessionRelay {
+        switch open {
+        case .stream(let upstream):
+            Relay(client: self, upstream: upstream, greeting: greeting, dataCenter: dataCenter)
+        case .link(let link):
+            MiddleProxyRelay(client: self, link: link, route: route, greeting: greeting)
+        }
+    }
+
     // MARK: Relay
 
-    private func relayUp(_ buffer: inout ByteBuffer, _ relay: Relay) {
+    private func relayUp(_ buffer: inout ByteBuffer, _ relay: any SessionRelay) {
         lastActivity = DeadlineWheel.now()
         loop.hasNewBytes = true
         relay.beginUp(bytes: buffer.readableBytes)
@@ -235,6 +288,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
             buffer.withUnsafeReadableBytes { relay.up($0) }
         }
         relay.endUp()
+        if account?.isMetered == true { meterUp() }
         if !relay.hasAnswer, !answerDeadline.isArmed { awaitAnswer() }
     }
 
@@ -265,8 +319,12 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         return channel.isWritable
     }
 
-    func pauseReading() { channel?.setReading(false) }
-    func resumeReading() { channel?.setReading(true) }
+    var isWritable: Bool { channel?.isWritable ?? true }
+
+    /// What waits in memory to be sent to the client, bytes.
+    var queuedBytes: Int {
+        (try? channel?.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
         switch phase {
@@ -285,7 +343,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         }
         answerDeadline.cancel()
         deadline.cancel()
-        relay.upstream.close()
+        relay.close(flushing: false)
         self.early = early
         shared.metrics.retries.add()
         findRoute()
@@ -293,9 +351,9 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
 
     /// An upstream that closes before the client has said anything lets nobody down, and one that was warm may simply
     /// have grown old: neither says anything about the route.
-    private func isToBlame(_ relay: Relay, _ failure: RouteFailure) -> Bool {
+    private func isToBlame(_ relay: any SessionRelay, _ failure: RouteFailure) -> Bool {
         guard failure == .closedEarly || failure == .reset else { return true }
-        return relay.bytesUp > 0 && !relay.upstream.wasWarm
+        return relay.bytesUp > 0 && !relay.wasWarm
     }
 
     func report(_ failure: RouteFailure, of route: Route) {

@@ -1,5 +1,5 @@
 package import Logging
-package import MTProtoWire
+import MTProtoWire
 import NIOCore
 package import ProxyPolicy
 import Synchronization
@@ -17,7 +17,7 @@ import Synchronization
 /// Decisions are made under a lock, acts follow outside it. Nothing here blocks for longer than a table look-up.
 package final class EngineState: Sendable {
     package let configuration: ProxyConfiguration
-    package let rules: HandshakeRules
+    package let listeners: [ListenerContext]
     package let events: EventLog
     package let metrics: ProxyMetrics
     package let tls: TLSContexts
@@ -33,6 +33,18 @@ package final class EngineState: Sendable {
     let routes: Locked<RouteBook>
     let replays: Locked<ReplayFilter>
     let admission: Locked<AdmissionLimits>
+    let hints = Locked(AddressHints())
+    let acceptRate: Locked<RateGate>?
+    let ownAddresses: Locked<OwnAddresses>
+    let middleProxies = Locked(KnownMiddleProxies())
+    let networkSources = Locked<[String: [Network]]>([:])
+    /// The group for links with Diffie-Hellman; nil: they do without.
+    let diffieHellman: DiffieHellmanGroup?
+    private let profile: HandshakeProfile
+    private let userTable = Locked(UserTable())
+    private let snapshot: Locked<UserSnapshot>
+    let loops = Locked<[LoopContext]>([])
+    private let linkCount = Atomic<Int>(0)
     private let lastConnection = Atomic<UInt64>(0)
     private let connectionCount = Atomic<Int>(0)
     private let gates = Locked<[(AcceptGate, any EventLoop)]>([])
@@ -40,15 +52,19 @@ package final class EngineState: Sendable {
     /// Grows with every change of network; upstreams of an older generation are not leased any more.
     private let networkGeneration = Atomic<UInt64>(0)
 
-    package init(configuration: ProxyConfiguration, logger: Logger, openFileLimit: UInt64?) {
+    package init(
+        configuration given: ProxyConfiguration, users entries: [UserEntry], logger: Logger, openFileLimit: UInt64?
+    ) {
+        var configuration = given
+        configuration.routes.usesMiddleProxies = configuration.middleProxy.use != .never
         self.configuration = configuration
         var generator = SystemRandomNumberGenerator()
         let handshake = configuration.handshake
-        rules = HandshakeRules(
-            secrets: configuration.secrets,
-            timestampWindow: handshake.timeWindowSeconds,
-            profile: HandshakeProfile.random(using: &generator)
-        )
+        profile = HandshakeProfile.random(using: &generator)
+        listeners = configuration.allListeners.enumerated().map { index, listener in
+            ListenerContext(
+                index: index, configuration: listener, defaultDataCenter: given.routes.defaultDataCenter)
+        }
         events = EventLog(logger: logger)
         metrics = ProxyMetrics()
         tls = TLSContexts(caFile: configuration.connect.caFile)
@@ -66,13 +82,40 @@ package final class EngineState: Sendable {
         replays = Locked(
             ReplayFilter(helloWindow: handshake.timeWindowSeconds, headerLife: handshake.replayLifeSeconds * 1_000)
         )
-        admission = Locked(
-            AdmissionLimits(
-                connections: connectionLimit,
-                halfOpen: min(configuration.limits.halfOpen, connectionLimit),
-                halfOpenPerAddress: configuration.limits.halfOpenPerAddress
-            )
-        )
+        admission = Locked(AdmissionLimits(AdmissionBounds(configuration.limits, connections: connectionLimit)))
+        acceptRate = configuration.limits.acceptsPerSecond.map { Locked(RateGate(perSecond: $0)) }
+        ownAddresses = Locked(OwnAddresses(configuration.middleProxy))
+        diffieHellman = configuration.middleProxy.diffieHellmanPrime.flatMap { DiffieHellmanGroup(prime: $0) }
+        snapshot = Locked(UserSnapshot(accounts: [], rules: [], secretNumbers: []))
+        replaceUsers(entries)
+    }
+
+    // MARK: Users
+
+    /// The users at this moment.
+    var users: UserSnapshot { snapshot.withLock { $0 } }
+    var accounts: [UserAccount] { userTable.withLock { $0.all } }
+
+    /// Makes a new snapshot, which event loops have to be given.
+    @discardableResult
+    func replaceUsers(_ entries: [UserEntry]) -> UserSnapshot {
+        let (listeners, profile) = (listeners, profile)
+        let window = configuration.handshake.timeWindowSeconds
+        let new = userTable.withLock { table in
+            table.replace(entries) { book in
+                listeners.map { listener in
+                    HandshakeRules(
+                        book: book, transports: listener.configuration.transports, timestampWindow: window,
+                        profile: profile)
+                }
+            }
+        }
+        snapshot.withLock { $0 = new }
+        return new
+    }
+
+    func linkCountChanged(by change: Int) {
+        metrics.middleProxyLinks.set(linkCount.wrappingAdd(change, ordering: .relaxed).newValue)
     }
 
     func nextConnectionNumber() -> UInt64 {
@@ -108,6 +151,20 @@ package final class EngineState: Sendable {
         metrics.connectionsActive.set(after)
         guard before >= connectionLimit else { return }
         for (gate, eventLoop) in gates.withLock({ $0 }) { eventLoop.execute { gate.open() } }
+    }
+
+    /// Counts one accepted connection against the rate.
+    func countAccept() {
+        let now = DeadlineWheel.now()
+        acceptRate?.withLock { _ = $0.take(now: now) }
+    }
+
+    /// When the rate lets the next connection in, ms; nil: now.
+    func acceptsAgain() -> Int64? {
+        guard let acceptRate else { return nil }
+        let now = DeadlineWheel.now()
+        let moment = acceptRate.withLock { $0.nextOpening(now: now) }
+        return moment > now ? moment : nil
     }
 
     var connections: Int { connectionCount.load(ordering: .relaxed) }
@@ -149,30 +206,5 @@ package final class EngineState: Sendable {
         var moment = timespec()
         clock_gettime(CLOCK_REALTIME, &moment)
         return UInt32(clamping: moment.tv_sec)
-    }
-}
-
-/// The clock, the shared tables and the random source that a handshake asks.
-struct LoopHandshakeEnvironment: HandshakeEnvironment {
-    let context: LoopContext
-    let unixTime: UInt32
-
-    init(_ context: LoopContext) {
-        self.context = context
-        unixTime = EngineState.unixTime()
-    }
-
-    var startTime: UInt32 { context.shared.startTime }
-
-    mutating func isReplayedHello(_ random: Block32, timestamp: UInt32) -> Bool {
-        context.shared.replays.withLock { $0.isReplayedHello(random, timestamp: timestamp, now: unixTime) }
-    }
-
-    mutating func isReplayedHeader(_ key: Block16) -> Bool {
-        context.shared.replays.withLock { $0.isReplayedHeader(key, now: DeadlineWheel.now()) }
-    }
-
-    mutating func fillRandom(_ bytes: UnsafeMutableRawBufferPointer) {
-        context.random.fill(bytes)
     }
 }

@@ -11,7 +11,7 @@ struct Martlet: AsyncParsableCommand {
         abstract: "A fast MTProto proxy for Telegram: on your own machine or for others.",
         usage: """
             martlet [run] [<flags>]
-            martlet link | secret new | config check | config print
+            martlet link | users … | secret new | config check | config print
             """,
         discussion: """
             Without arguments Martlet listens on 127.0.0.1:1443, makes a secret on the first start, keeps it, and \
@@ -22,10 +22,13 @@ struct Martlet: AsyncParsableCommand {
               martlet --host 0.0.0.0           for the phones in your network, too
               martlet --config martlet.toml    with a configuration file
               martlet link                     the link and its QR code again
+              martlet users add alice          one more user, while it runs
               martlet config print --defaults  a commented file of every option
             """,
         version: version,
-        subcommands: [RunCommand.self, LinkCommand.self, SecretCommand.self, ConfigCommand.self],
+        subcommands: [
+            RunCommand.self, LinkCommand.self, UsersCommand.self, SecretCommand.self, ConfigCommand.self,
+        ],
         defaultSubcommand: RunCommand.self
     )
 }

@@ -3,6 +3,7 @@ import Logging
 import MTProtoWire
 import ProxyEngine
 import ProxyPolicy
+import ProxyStore
 import ServiceLifecycle
 import UnixSignals
 
@@ -52,33 +53,52 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         let loaded = try flags.load(ownFlags: ["--qr", "--no-qr", "--print-link"])
-        let (configuration, notes) = try CommandFailure.catching { () throws(StateError) in try loaded.withSecrets() }
-        let log = try CommandFailure.catching { () throws(StateError) in try LogSystem(configuration.log) }
+        let log = try CommandFailure.catching { () throws(StateError) in try LogSystem(loaded.configuration.log) }
         LoggingSystem.bootstrap { _ in log.logger.handler }
-        for note in loaded.notes + notes { log.logger.notice("\(note)") }
+        let users = try await openUsers(loaded)
+        for note in loaded.notes + users.notes { log.logger.notice("\(note)") }
         // A write to a connection that is gone is an error to handle, not the end of the program.
         signal(SIGPIPE, SIG_IGN)
 
-        let status = await serve(configuration, log.logger, openFileLimit: OpenFileLimit.raise())
+        let status = await serve(users, log.logger, openFileLimit: OpenFileLimit.raise())
         log.finish()
         if status != .success { throw status.code }
     }
 
+    private func openUsers(_ loaded: LoadedConfiguration) async throws -> OpenedUsers {
+        do {
+            return try await RunningUsers.open(loaded, declaredIn: flags.file ?? "the configuration")
+        } catch let error as StateError {
+            return try CommandFailure.catching { () throws(StateError) in throw error }
+        } catch let error as StoreError {
+            Complaint.write(["\(error)"])
+            throw ExitStatus.cannotCreate.code
+        }
+    }
+
     /// The one place where the command meets the engine.
-    private func serve(_ configuration: ProxyConfiguration, _ logger: Logger, openFileLimit: UInt64?) async
-        -> ExitStatus
-    {
+    private func serve(_ users: OpenedUsers, _ logger: Logger, openFileLimit: UInt64?) async -> ExitStatus {
+        let configuration = users.configuration
         let announcement = Announcement(
             configuration: configuration, logger: logger, terminal: .standardOutput,
             qr: drawsQR.map { $0 ? .always : .never } ?? .automatic, printsLink: printsLink
         )
-        let server = ProxyServer(configuration: configuration, logger: logger, openFileLimit: openFileLimit) {
-            started in
-            announcement.make(port: started.port, routes: started.routes)
+        let server = ProxyServer(
+            configuration: configuration, users: users.entries, logger: logger, openFileLimit: openFileLimit
+        ) { started in
+            announcement.make(port: started.port, places: started.places, routes: started.routes)
         }
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
-        let group = ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
+        var services: [any Service] = []
+        if let manager = users.manager {
+            services.append(await RunningUsers(manager: manager, control: server.control, logger: logger))
+            services.append(
+                ControlSocketService(manager: manager, directory: configuration.stateDirectory, logger: logger))
+        }
+        // Stopped from the last to the first.
+        let group = ServiceGroup(
+            services: services + [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet)
         do {
             try await group.run()
             return .success
@@ -100,9 +120,9 @@ struct Announcement: Sendable {
     var qr: StartupBanner.QRChoice
     var printsLink: Bool
 
-    func make(port: Int, routes: [RouteReadiness]) {
+    func make(port: Int, places: [ListenPlace], routes: [RouteReadiness]) {
         if terminal.isInteractive || printsLink || qr == .always {
-            let place = SocketTarget(host: configuration.listen.host.description, port: port).description
+            let place = places.map(\.description).joined(separator: ", ")
             let links = StartupBanner.LinkPart(
                 links: ProxyLink.all(for: configuration, port: port), qr: qr, terminal: terminal
             )

@@ -150,6 +150,39 @@ struct ProgramTests {
     }
 
     @Test
+    func `Links of chosen users are printed, and no secret is made beside users`() throws {
+        try withTemporaryDirectory { directory in
+            let path = "\(directory)/martlet.toml"
+            let toml = """
+                [[users]]
+                name = "alice"
+                secret = "\(Self.key)"
+                [[users]]
+                name = "bob"
+                secret = "\(Self.key.replacing("00", with: "ff"))"
+                """
+            try toml.write(toFile: path, atomically: true, encoding: .utf8)
+            let variables = ["MARTLET_CONFIG": path, "XDG_STATE_HOME": directory]
+            let all = try Program.martlet(["link"], variables: variables)
+            #expect(all.status == 0 && all.errors.isEmpty)
+            #expect(all.output.contains("Links of \"alice\":") && all.output.contains("Links of \"bob\":"))
+            let one = try Program.martlet(["link", "bob", "--port", "8443"], variables: variables)
+            #expect(one.output.contains("port=8443&secret=ddff") && !one.output.contains(Self.key))
+            let json = try Program.martlet(["link", "--json", "bob", "alice"], variables: variables)
+            #expect(json.output.contains("\"name\":\"alice\"") && json.output.contains("\"name\":\"bob\""))
+            let wrong = try Program.martlet(["link", "alcie", "--prot", "1"], variables: variables)
+            #expect(wrong.status == 64 && wrong.errors.contains("did you mean --port?"))
+            let unknown = try Program.martlet(["link", "alcie"], variables: variables)
+            #expect(unknown.status == 64 && unknown.output.isEmpty)
+            #expect(unknown.errors == "\"alcie\" is no secret or user of the configuration; did you mean alice?\n")
+            #expect(!FileManager.default.fileExists(atPath: "\(directory)/martlet"))
+            let shown = try Program.martlet(["config", "print", "--show-secrets"], variables: variables).output
+            #expect(shown.contains("\n[[users]]\nname = \"alice\"\nsecret = \"\(Self.key)\"\n\n[[users]]\n"))
+            #expect(try Program.martlet(["config", "check"], variables: variables).status == 0)
+        }
+    }
+
+    @Test
     func `Trouble with the state directory has status 73 and a way out`() throws {
         let result = try Program.martlet(["run", "--state-dir", "/proc/martlet"])
         #expect(result.status == 73)

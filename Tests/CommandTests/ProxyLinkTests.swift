@@ -51,6 +51,51 @@ struct ProxyLinkTests {
         #expect(objects[1]["port"] as? Int == 1443)
         #expect((objects[1]["tg"] as? String)?.hasPrefix("tg://proxy?server=127.0.0.1&port=1443&secret=ee") == true)
     }
+
+    @Test
+    func `Every secret of every user has a link under the user's name`() throws {
+        let other = Self.key.replacing("0f", with: "ff")
+        let toml = """
+            [secrets]
+            family = "\(Self.key)"
+            [[users]]
+            name = "alice"
+            secrets = ["dd\(other)", "\(Self.key.replacing("0e", with: "ee"))"]
+            [[users]]
+            name = "bob"
+            secret = "\(Self.key.replacing("0d", with: "dd"))"
+            enabled = false
+            """
+        let configuration = try load(toml: toml).configuration
+        let links = ProxyLink.all(for: configuration)
+        #expect(links.map(\.name) == ["family", "alice", "alice"])
+        #expect(links.map(\.title) == ["\"family\"", "\"alice\", secret 1", "\"alice\", secret 2"])
+        #expect(links[1].app.hasSuffix("secret=dd\(other)"))
+        #expect(ProxyLink.all(for: configuration, names: ["bob"]).map(\.name) == ["bob"])
+        #expect(ProxyLink.all(for: configuration, names: ["alice"]).map(\.number) == [1, 2])
+    }
+
+    @Test
+    func `A link leads to the first listener that takes its secret`() throws {
+        let toml = """
+            secrets = ["ee\(Self.key)612e6578616d706c65", "\(Self.key)"]
+            [[listeners]]
+            address = "unix:/run/m.sock"
+            [[listeners]]
+            address = "192.0.2.1:1000"
+            accept = ["obfuscated2"]
+            [[listeners]]
+            address = "192.0.2.2:2000"
+            """
+        let links = ProxyLink.all(for: try load(toml: toml).configuration)
+        #expect(links.map(\.server) == ["192.0.2.2", "192.0.2.1"] && links.map(\.port) == [2000, 1000])
+        // That listener takes no padded packets.
+        #expect(links.last?.secret == Self.key)
+        let socket = "secrets = \"\(Self.key)\"\n[[listeners]]\naddress = \"unix:/run/m.sock\"\n"
+        #expect(ProxyLink.all(for: try load(toml: socket).configuration).isEmpty)
+        let named = try load(flags: ["--link-server", "a.example", "--link-port", "443"], toml: socket).configuration
+        #expect(ProxyLink.all(for: named).first?.app.hasPrefix("tg://proxy?server=a.example&port=443&") == true)
+    }
 }
 
 @Suite
@@ -87,5 +132,21 @@ struct StartupBannerTests {
         #expect(!narrow.contains("▀") && narrow.contains("columns wide"))
         #expect(
             try !banner(.automatic, columns: 80, isInteractive: true, host: "192.0.2.1").contains("this machine alone"))
+    }
+
+    @Test
+    func `Many links are not all shown at the start`() throws {
+        let users = (0..<9).map {
+            "[[users]]\nname = \"user\($0)\"\nsecret = \"0\($0)0102030405060708090a0b0c0d0e0f\"\n"
+        }
+        let configuration = try load(toml: users.joined()).configuration
+        var part = StartupBanner.LinkPart(
+            links: ProxyLink.all(for: configuration), qr: .never, terminal: Terminal(isInteractive: false, columns: nil)
+        )
+        let text = StartupBanner(place: "", links: part, routes: []).text
+        #expect(text.contains("user4") && !text.contains("user5") && text.contains("the other 4"))
+        #expect(part.text.contains("user8") && !part.text.contains("the other"))
+        part.links = []
+        #expect(!StartupBanner(place: "", links: part, routes: []).text.contains("\n\n\n"))
     }
 }

@@ -6,6 +6,7 @@ import Testing
 enum VectorFiles {
     static let obfuscated2: Obfuscated2Vectors = load("obfuscated2")
     static let fakeTLS: FakeTLSVectors = load("faketls")
+    static let middleProxy: MiddleProxyVectors = load("middleproxy")
 
     private static func load<Vectors: Decodable>(_ name: String) -> Vectors {
         guard let url = Bundle.module.url(forResource: name, withExtension: "json", subdirectory: "Vectors") else {

@@ -2,26 +2,31 @@ import CKeystream
 
 /// A running AES-256-CTR keystream (FIPS 197; NIST SP 800-38A section 6.5: one 128-bit big-endian counter).
 ///
-/// Held inline (264 bytes, no heap). It cannot be copied, so no part of a keystream is used twice by accident.
+/// Held inline (272 bytes, no heap). It cannot be copied, so no part of a keystream is used twice by accident.
 /// Source and destination of every method are the same memory or disjoint.
 package struct AESCTR: ~Copyable, Sendable {
     private var stream: ck_ctr
 
     /// Starts at offset 0 of the keystream whose first counter block is `iv`.
     package init(key: Block32, iv: Block16) {
-        var stream = ck_ctr()
-        key.withUnsafeBytes { key in
-            iv.withUnsafeBytes { iv in
-                guard let key = key.bytePointer, let iv = iv.bytePointer else { return }
-                ck_ctr_init(&stream, key, iv)
-            }
-        }
-        self.stream = stream
+        self.init(CTRKey(key: key, iv: iv))
     }
 
-    /// Starts at offset 0 of the keystream that `keys` describe.
-    package init(_ keys: CTRKey) {
-        self.init(key: keys.key, iv: keys.iv)
+    /// Starts at offset 0 of the keystream that `keys` describe; without keys, of one that changes nothing: the side of
+    /// a connection that is not enciphered.
+    package init(_ keys: CTRKey?) {
+        var stream = ck_ctr()
+        if let keys {
+            keys.key.withUnsafeBytes { key in
+                keys.iv.withUnsafeBytes { iv in
+                    guard let key = key.bytePointer, let iv = iv.bytePointer else { return }
+                    ck_ctr_init(&stream, key, iv)
+                }
+            }
+        } else {
+            ck_ctr_init_identity(&stream)
+        }
+        self.stream = stream
     }
 
     /// The bytes of keystream consumed so far.
@@ -92,14 +97,4 @@ package struct AESCTR: ~Copyable, Sendable {
 
     /// What runs on this machine: "avx512-vaes", "avx2-vaes", "aes-ni", "armv8" or "portable".
     package static var implementationName: String { String(cString: ck_level_name()) }
-}
-
-extension UnsafeRawBufferPointer {
-    /// The first byte as C sees it; `nil` for a buffer without memory.
-    fileprivate var bytePointer: UnsafePointer<UInt8>? { baseAddress?.assumingMemoryBound(to: UInt8.self) }
-}
-
-extension UnsafeMutableRawPointer {
-    /// The memory as C sees it.
-    fileprivate var bytePointer: UnsafeMutablePointer<UInt8> { assumingMemoryBound(to: UInt8.self) }
 }

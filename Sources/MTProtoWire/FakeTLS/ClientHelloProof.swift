@@ -19,11 +19,19 @@ package struct ClientHelloProof: Equatable, Sendable {
     ///
     /// Takes the same time whichever key matches, or none.
     package static func find(in hello: ClientHello, keys: [FakeTLSKey]) -> ClientHelloProof? {
+        find(in: hello, keys: keys, order: TrialOrder(count: keys.count, first: 0..<0))
+    }
+
+    /// The same; which key is the first one is for `order` to say.
+    ///
+    /// - Parameter order: of the indices of `keys`.
+    static func find(in hello: ClientHello, keys: [FakeTLSKey], order: TrialOrder) -> ClientHelloProof? {
         var found: UInt64 = 0
         var keyIndex: UInt64 = 0
         var timestamp: UInt64 = 0
-        for (index, key) in keys.enumerated() {
-            let difference = Difference(hello.random, key.code(record: hello.record))
+        for step in 0..<order.count {
+            let index = order[step]
+            let difference = Difference(hello.random, keys[index].code(record: hello.record))
             let isNew = difference.isNone & ~found
             keyIndex |= isNew & UInt64(index)
             timestamp |= isNew & UInt64(difference.lastWord)
@@ -31,6 +39,15 @@ package struct ClientHelloProof: Equatable, Sendable {
         }
         guard found != 0 else { return nil }
         return ClientHelloProof(keyIndex: Int(keyIndex), timestamp: UInt32(truncatingIfNeeded: timestamp))
+    }
+
+    /// Looks whether a single key signed the hello.
+    ///
+    /// - Parameter keyIndex: the place of the key.
+    init?(of hello: ClientHello, by key: FakeTLSKey, keyIndex: Int) {
+        let difference = Difference(hello.random, key.code(record: hello.record))
+        guard difference.isNone != 0 else { return nil }
+        self.init(keyIndex: keyIndex, timestamp: difference.lastWord)
     }
 
     /// Two blocks compared without a branch.

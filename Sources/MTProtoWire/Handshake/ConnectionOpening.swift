@@ -5,10 +5,15 @@ enum ConnectionOpening: Equatable {
     case http
     /// A TLS handshake record.
     case tls
+    /// The bytes with which a stream without obfuscation begins.
+    case plain(PacketFraming)
     /// Anything else: perhaps obfuscated2.
     case other
 
-    /// The first bytes of an HTTP request, at most eight.
+    /// The bytes that tell every opening: those of the longest method.
+    static let longest = 8
+
+    /// The first bytes of an HTTP request, at most `longest`.
     private struct Method {
         /// The bytes as they stand in memory, read little endian.
         let word: UInt64
@@ -33,10 +38,17 @@ enum ConnectionOpening: Equatable {
 
     /// Tells from as few bytes as possible.
     ///
-    /// - Parameter acceptsTLS: whether TLS is told apart at all.
-    static func classify(_ bytes: UnsafeRawBufferPointer, acceptsTLS: Bool) -> ConnectionOpening {
+    /// - Parameters:
+    ///   - acceptsTLS: whether TLS is told apart at all.
+    ///   - acceptsPlain: whether streams without obfuscation are told apart at all.
+    static func classify(
+        _ bytes: UnsafeRawBufferPointer,
+        acceptsTLS: Bool,
+        acceptsPlain: Bool
+    ) -> ConnectionOpening {
         guard let first = bytes.first else { return .undecided }
-        let count = min(bytes.count, 8)
+        let count = min(bytes.count, longest)
+        if acceptsPlain, let opening = classifyPlain(bytes, first: first) { return opening }
         if acceptsTLS, first == TLSRecordWriter.handshake {
             guard count >= 2 else { return .undecided }
             guard bytes[1] == 3 else { return .other }
@@ -54,5 +66,21 @@ enum ConnectionOpening: Equatable {
             opening = .undecided
         }
         return opening
+    }
+
+    /// Tells the transports without obfuscation: one byte ef, or four times ee or dd. Headers of obfuscated2 avoid
+    /// exactly those.
+    ///
+    /// - Returns: nil when it is none of them.
+    private static func classifyPlain(_ bytes: UnsafeRawBufferPointer, first: UInt8) -> ConnectionOpening? {
+        guard let framing = PacketFraming(tag: UInt32(first) &* 0x0101_0101) else { return nil }
+        let tag = bytes.prefix(plainTagLength(of: framing))
+        guard tag.allSatisfy({ $0 == first }) else { return nil }
+        return tag.count == plainTagLength(of: framing) ? .plain(framing) : .undecided
+    }
+
+    /// How many bytes name the framing of a stream without obfuscation.
+    static func plainTagLength(of framing: PacketFraming) -> Int {
+        framing == .abridged ? 1 : 4
     }
 }

@@ -4,6 +4,13 @@ package protocol HandshakeEnvironment {
     var unixTime: UInt32 { get }
     /// When this process began to accept, Unix time in seconds.
     var startTime: UInt32 { get }
+    /// Places in `SecretBook.secrets` of the secrets that this client has probably, the likeliest first: tried before
+    /// all others where there are many. At most `HandshakeRules.maximumHints` count; a place that is none does no harm.
+    var hintedSecrets: [Int] { get }
+
+    /// Whether the owner of a secret may come in now. Asked once, when the secret is proven, before anything is
+    /// remembered or sent; who may not is a stranger.
+    mutating func mayEnter(secretIndex: Int) -> Bool
 
     /// Whether the random of a proven ClientHello was seen before; remembers it if not.
     ///

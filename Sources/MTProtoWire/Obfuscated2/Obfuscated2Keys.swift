@@ -12,9 +12,15 @@ enum Obfuscated2Keys {
     /// The bytes of the header that hold key and counter.
     static let material = 8..<56
 
+    /// What is hashed: 48 bytes without a gap.
+    private struct HashInput {
+        let key: Block32
+        let secret: Block16
+    }
+
     /// The keystream of the side that sent the header; the header itself is its first 64 bytes.
     static func ofSender(_ header: UnsafeRawBufferPointer, secret: Block16?) -> CTRKey {
-        derive(UnsafeRawBufferPointer(rebasing: header[material]), secret: secret)
+        keyed(read(UnsafeRawBufferPointer(rebasing: header[material])), with: secret)
     }
 
     /// The keystream of the side that received the header, from its first byte on.
@@ -23,18 +29,22 @@ enum Obfuscated2Keys {
             for index in 0..<material.count {
                 reversed[index] = header[material.upperBound - 1 - index]
             }
-            return derive(UnsafeRawBufferPointer(reversed), secret: secret)
+            return keyed(read(UnsafeRawBufferPointer(reversed)), with: secret)
         }
     }
 
-    /// - Parameter material: 48 bytes: key and counter.
-    private static func derive(_ material: UnsafeRawBufferPointer, secret: Block16?) -> CTRKey {
-        let key = UnsafeRawBufferPointer(rebasing: material[..<32])
-        let iv = Block16(copying: UnsafeRawBufferPointer(rebasing: material[32...]))
-        guard let secret else { return CTRKey(key: Block32(copying: key), iv: iv) }
+    /// Takes a proxy secret into a key that was read from a header.
+    static func keyed(_ material: CTRKey, with secret: Block16?) -> CTRKey {
+        guard let secret else { return material }
         var hasher = SHA256()
-        hasher.update(bufferPointer: key)
-        secret.withUnsafeBytes { hasher.update(bufferPointer: $0) }
-        return CTRKey(key: hasher.finalize().withUnsafeBytes { Block32(copying: $0) }, iv: iv)
+        withUnsafeBytes(of: HashInput(key: material.key, secret: secret)) { hasher.update(bufferPointer: $0) }
+        return CTRKey(key: hasher.finalize().withUnsafeBytes { Block32(copying: $0) }, iv: material.iv)
+    }
+
+    /// - Parameter material: 48 bytes: key and counter.
+    private static func read(_ material: UnsafeRawBufferPointer) -> CTRKey {
+        CTRKey(
+            key: Block32(copying: UnsafeRawBufferPointer(rebasing: material[..<32])),
+            iv: Block16(copying: UnsafeRawBufferPointer(rebasing: material[32...])))
     }
 }

@@ -56,6 +56,23 @@ package struct IPAddress: Hashable, Sendable {
     /// The IPv4 number, most significant byte first; nil for IPv6.
     package var v4: UInt32? { isIPv4 ? UInt32(truncatingIfNeeded: low) : nil }
 
+    /// Whether hosts elsewhere can reach it: neither loopback nor private, link-local, shared (100.64.0.0/10), multicast
+    /// or unspecified.
+    package var isGlobal: Bool {
+        if let v4 {
+            switch v4 >> 24 {
+            case 0, 10, 127, 224...255: return false
+            case 100: return v4 >> 22 != 0x6440_0000 >> 22
+            case 169: return v4 >> 16 != 0xA9FE
+            case 172: return v4 >> 20 != 0xAC1
+            case 192: return v4 >> 16 != 0xC0A8
+            default: return true
+            }
+        }
+        // Global unicast is 2000::/3 (RFC 4291, section 2.4).
+        return high >> 61 == 1
+    }
+
     /// 127.0.0.0/8 or ::1.
     package var isLoopback: Bool {
         if let v4 { return v4 >> 24 == 127 }

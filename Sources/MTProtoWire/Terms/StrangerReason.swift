@@ -7,8 +7,11 @@ package enum StrangerReason: String, Sendable, CaseIterable {
     case badSecret
     /// An HTTP request.
     case http
-    /// Neither TLS nor HTTP, where only ee secrets exist.
+    /// Neither TLS nor HTTP, where obfuscated2 is accepted inside TLS only.
     case notTLS
+    /// A transport that the listener does not offer: an obfuscated2 header of a plain or dd secret with another framing,
+    /// or bytes that name no framing where only transports without obfuscation are accepted.
+    case wrongTransport
     /// TLS, but not a complete and well-formed ClientHello.
     case malformedHello
     /// A ClientHello that no ee secret has signed: any browser, most probes.
@@ -31,6 +34,14 @@ package enum StrangerReason: String, Sendable, CaseIterable {
     case closed
     /// A connection from a trusted forwarder without the PROXY protocol header that it has to begin with.
     case badProxyHeader
-    /// A ClientHello longer, or in more pieces, than any client's.
+    /// A ClientHello longer, or in more pieces, than any client's; or more bytes than may wait while a secret is looked
+    /// for.
     case tooLong
+    /// A client whose secret is known and whose owner may not come in: disabled, expired, over a limit, or from a place
+    /// that is not his.
+    case refusedUser
+    /// A connection for which there is no place: a limit is reached, or its network is not let in.
+    case notAdmitted
+    /// Too many others are waiting for their secrets to be found.
+    case searchFull
 }

@@ -32,4 +32,15 @@ package enum WireError: Error, Hashable, Sendable {
     case webSocketInterruptedMessage
     /// A WebSocket close frame carries one byte: too short for a code.
     case webSocketBadClose
+
+    /// A middle-proxy frame announces a length that no frame has: below 16 bytes, or no multiple of 4.
+    case middleProxyBadLength
+    /// A middle-proxy frame announces more bytes than its reader takes.
+    case middleProxyFrameTooLong
+    /// A middle-proxy frame has not the sequence number that is due.
+    case middleProxyBadSequence
+    /// A middle-proxy frame's checksum is wrong.
+    case middleProxyBadChecksum
+    /// A middle-proxy message has not the length that its type has.
+    case middleProxyBadMessage
 }

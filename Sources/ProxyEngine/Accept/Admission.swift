@@ -1,5 +1,22 @@
 import MTProtoWire
-import ProxyPolicy
+package import ProxyPolicy
+
+/// The networks that are let in, and those that are not.
+package struct NetworkRules: Sendable {
+    package var blocked = NetworkSet([])
+    /// Nil: everybody.
+    package var allowed: NetworkSet?
+
+    package init() {}
+
+    func refusal(for address: IPAddress?) -> AdmissionLimits.Refusal? {
+        // A Unix socket's client comes from this machine.
+        guard let address else { return nil }
+        if blocked.contains(address) { return .blocked }
+        if let allowed, !allowed.contains(address), !address.isLoopback { return .notAllowed }
+        return nil
+    }
+}
 
 /// The place that one connection holds among the limits, from accept to its end.
 struct Admission {
@@ -11,11 +28,13 @@ struct Admission {
     }
 
     /// - Parameter address: nil while it is not known whose connection it is.
-    /// - Returns: false when a limit is reached.
-    mutating func enter(_ address: IPAddress?) -> Bool {
+    /// - Returns: false when a limit is reached or the network is not let in.
+    mutating func enter(_ address: IPAddress?, _ networks: NetworkRules) -> Bool {
         do throws(AdmissionLimits.Refusal) {
+            if let refusal = networks.refusal(for: address) { throw refusal }
+            let now = DeadlineWheel.now()
             ticket = try shared.admission.withLock { (limits) throws(AdmissionLimits.Refusal) in
-                try limits.admit(address)
+                try limits.admit(address, now: now)
             }
             return true
         } catch {
@@ -24,12 +43,21 @@ struct Admission {
         }
     }
 
+    /// A place for somebody who was refused, on the way to the mask host; false when there is none either.
+    mutating func enterRefused(_ address: IPAddress?) -> Bool {
+        ticket = shared.admission.withLock { $0.admitRefused(address) }
+        if ticket == nil { shared.metrics.refused(.maskedFull) }
+        return ticket != nil
+    }
+
     /// The PROXY protocol header said whose connection it is.
-    mutating func identify(as address: IPAddress) -> Bool {
+    mutating func identify(as address: IPAddress, _ networks: NetworkRules) -> Bool {
         guard var held = ticket else { return false }
         do throws(AdmissionLimits.Refusal) {
+            if let refusal = networks.refusal(for: address) { throw refusal }
+            let now = DeadlineWheel.now()
             try shared.admission.withLock { (limits) throws(AdmissionLimits.Refusal) in
-                try limits.identify(&held, as: address)
+                try limits.identify(&held, as: address, now: now)
             }
             ticket = held
             return true
@@ -43,6 +71,15 @@ struct Admission {
         guard var held = ticket else { return }
         shared.admission.withLock { $0.handshakeFinished(&held) }
         ticket = held
+    }
+
+    /// The connection goes to the mask host; false when there is no room for another one.
+    mutating func mask() -> Bool {
+        guard var held = ticket else { return false }
+        let isIn = shared.admission.withLock { $0.masked(&held) }
+        ticket = held
+        if !isIn { shared.metrics.refused(.maskedFull) }
+        return isIn
     }
 
     mutating func leave() {

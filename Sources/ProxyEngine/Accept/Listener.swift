@@ -11,63 +11,133 @@ import ProxyPolicy
     import Darwin
 #endif
 
-/// The listening sockets, one per event loop, so that a connection never changes threads.
+/// One place that is listened on: a socket per event loop, so that a connection never changes threads; for a Unix socket
+/// a single one, whose connections are spread.
 struct Listener {
     /// Connections that the kernel holds until they are accepted.
     private static let backlog: Int32 = 4_096
 
-    /// Binds on every event loop; with port 0 the first one's port serves for all.
-    ///
+    /// With the port that the system chose.
+    let place: ListenPlace
+    private let channels: [any Channel]
+
     /// - Throws: ``ProxyError`` that says what is in the way.
-    static func bind(_ loops: [LoopContext], host: IPAddress, port: Int) async throws -> [any Channel] {
+    static func bind(
+        _ context: ListenerContext, _ loops: [LoopContext], _ group: any EventLoopGroup
+    ) async throws -> Listener {
+        switch context.configuration.place {
+        case .tcp(let host, let port): try await bindTCP(context, loops, host, port)
+        case .unix(let path, let mode): try await bindUnix(context, loops, group, path, mode)
+        }
+    }
+
+    /// Stops listening; a Unix socket's file goes away with it.
+    func close() async {
+        for channel in channels { try? await channel.close() }
+        if case .unix(let path, _) = place { unlink(path) }
+    }
+
+    // MARK: TCP
+
+    private static func bindTCP(
+        _ context: ListenerContext, _ loops: [LoopContext], _ host: IPAddress, _ wanted: Int
+    ) async throws -> Listener {
+        func bind(_ loop: LoopContext, port: Int, shares: Bool) async throws -> any Channel {
+            let bootstrap = bootstrap(context, [loop], accepting: loop.eventLoop, children: loop.eventLoop)
+                .serverChannelOption(
+                    .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: shares ? 1 : 0)
+            do {
+                return try await bootstrap.bind(host: host.description, port: port).get()
+            } catch let error as IOError {
+                throw ProxyError(errno: error.errnoCode, place: .tcp(host, port: port))
+            }
+        }
         var channels: [any Channel] = []
-        var port = port
+        var port = wanted
         if loops.count > 1, port != 0 {
             // Sockets that share a port would also share it with another program's: ask without sharing first.
-            let probe = try await bind(loops[0], host: host, port: port, shares: false)
+            let probe = try await bind(loops[0], port: port, shares: false)
             try await probe.close()
         }
         for loop in loops {
-            let channel = try await bind(loop, host: host, port: port, shares: loops.count > 1)
+            let channel = try await bind(loop, port: port, shares: loops.count > 1)
             port = channel.localAddress?.port ?? port
             channels.append(channel)
         }
-        return channels
+        return Listener(place: .tcp(host, port: port), channels: channels)
     }
 
-    private static func bind(
-        _ loop: LoopContext, host: IPAddress, port: Int, shares: Bool
-    ) async throws -> any Channel {
-        let bufferBytes = loop.shared.configuration.relay.socketBufferBytes
-        let bootstrap = ServerBootstrap(group: loop.eventLoop, childGroup: loop.eventLoop)
+    // MARK: Unix sockets
+
+    private static func bindUnix(
+        _ context: ListenerContext, _ loops: [LoopContext], _ group: any EventLoopGroup, _ path: String, _ mode: UInt16
+    ) async throws -> Listener {
+        let place = ListenPlace.unix(path: path, mode: mode)
+        guard let first = loops.first else { return Listener(place: place, channels: []) }
+        do {
+            try await removeStale(path, group)
+            let bootstrap = bootstrap(context, loops, accepting: first.eventLoop, children: group)
+            let channel = try await bootstrap.bind(unixDomainSocketPath: path).get()
+            guard chmod(path, mode_t(mode)) == 0 else {
+                try await channel.close()
+                throw IOError(errnoCode: errno, reason: "chmod")
+            }
+            return Listener(place: place, channels: [channel])
+        } catch let error as IOError {
+            throw ProxyError(errno: error.errnoCode, place: place)
+        } catch is SocketAddressError {
+            throw ProxyError(errno: ENAMETOOLONG, place: place)
+        }
+    }
+
+    /// A socket on which nobody listens any more was left by a process that was killed.
+    private static func removeStale(_ path: String, _ group: any EventLoopGroup) async throws {
+        var status = stat()
+        guard lstat(path, &status) == 0 else { return }
+        guard status.st_mode & mode_t(S_IFMT) == mode_t(S_IFSOCK) else {
+            throw IOError(errnoCode: EEXIST, reason: "bind")
+        }
+        if let channel = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get() {
+            try await channel.close()
+            throw IOError(errnoCode: EADDRINUSE, reason: "bind")
+        }
+        unlink(path)
+    }
+
+    // MARK: Both
+
+    private static func bootstrap(
+        _ context: ListenerContext, _ loops: [LoopContext], accepting: any EventLoop, children: any EventLoopGroup
+    ) -> ServerBootstrap {
+        let shared = loops[0].shared
+        let bufferBytes = shared.configuration.relay.socketBufferBytes
+        let options = context.configuration.socket
+        let isTCP = if case .tcp = context.configuration.place { true } else { false }
+        return ServerBootstrap(group: accepting, childGroup: children)
             .serverChannelOption(.backlog, value: backlog)
-            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(.socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT)), value: shares ? 1 : 0)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: isTCP ? 1 : 0)
             .serverChannelInitializer { channel in
                 // Accepted sockets inherit these where it is Linux that accepts, which spares four calls for each.
-                channel.enableKeepAlive()
+                if isTCP { channel.apply(options) }
                 channel.setSocketBuffers(bufferBytes)
                 return channel.eventLoop.makeCompletedFuture {
-                    let gate = AcceptGate(shared: loop.shared)
+                    let gate = AcceptGate(shared: shared)
                     try channel.pipeline.syncOperations.addHandler(gate, position: .first)
-                    loop.shared.addGate(gate, on: loop.eventLoop)
+                    shared.addGate(gate, on: channel.eventLoop)
                 }
             }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    guard let loop = loops.count == 1 ? loops[0] : loops.first(where: { $0.eventLoop === channel.eventLoop })
+                    else { throw ChannelError.ioOnClosedChannel }
                     channel.applyOptions(of: loop, allocator: loop.allocator)
                     #if !os(Linux)
-                        channel.enableKeepAlive()
+                        if isTCP { channel.apply(options) }
                         channel.setSocketBuffers(bufferBytes)
                     #endif
-                    try channel.pipeline.syncOperations.addHandler(ClientConnection(loop: loop))
+                    try channel.pipeline.syncOperations.addHandler(ClientConnection(loop: loop, listener: context))
                 }
             }
-        do {
-            return try await bootstrap.bind(host: host.description, port: port).get()
-        } catch let error as IOError {
-            throw ProxyError(errno: error.errnoCode, host: host, port: port)
-        }
     }
 }
 
@@ -103,6 +173,11 @@ final class AcceptGate: ChannelDuplexHandler, @unchecked Sendable {
 
     func read(context: ChannelHandlerContext) {
         letIn(context)
+        if let opening = shared.acceptsAgain() {
+            isHolding = true
+            shared.events.acceptingTooFast()
+            return schedule(opening, context)
+        }
         if waiting.isEmpty, !shared.isFull {
             isHolding = false
             context.read()
@@ -110,6 +185,12 @@ final class AcceptGate: ChannelDuplexHandler, @unchecked Sendable {
             isHolding = true
             shared.events.full(limit: shared.connectionLimit)
         }
+    }
+
+    /// The rate allows more then.
+    private func schedule(_ moment: Int64, _ context: ChannelHandlerContext) {
+        let delay = TimeAmount.milliseconds(max(moment - DeadlineWheel.now(), 1))
+        context.eventLoop.assumeIsolated().scheduleTask(in: delay) { self.open() }
     }
 
     /// Somebody has left.
@@ -122,6 +203,7 @@ final class AcceptGate: ChannelDuplexHandler, @unchecked Sendable {
     private func letIn(_ context: ChannelHandlerContext) {
         while let client = waiting.first, shared.takePlace() {
             waiting.removeFirst()
+            shared.countAccept()
             unwrapInboundIn(client).closeFuture.whenComplete { [shared] _ in shared.givePlaceBack() }
             context.fireChannelRead(client)
         }
@@ -129,34 +211,35 @@ final class AcceptGate: ChannelDuplexHandler, @unchecked Sendable {
 }
 
 extension ProxyError {
-    init(errno code: CInt, host: IPAddress, port: Int) {
-        let place = host.isIPv4 ? "\(host):\(port)" : "[\(host)]:\(port)"
+    init(errno code: CInt, place: ListenPlace) {
+        let isUnix = if case .unix = place { true } else { false }
+        func error(_ code: Code, _ why: String, _ hint: String) -> ProxyError {
+            ProxyError(code: code, message: "cannot listen on \(place): \(why)", hint: hint)
+        }
         switch code {
         case EADDRINUSE:
-            self.init(
-                code: .addressInUse,
-                message: "cannot listen on \(place): another program has that port",
-                hint: "stop it, or choose another port with --port"
-            )
+            self = error(
+                .addressInUse, isUnix ? "another program listens there" : "another program has that port",
+                isUnix ? "stop it, or choose another path" : "stop it, or choose another port with --port")
         case EADDRNOTAVAIL:
-            self.init(
-                code: .addressNotAvailable,
-                message: "cannot listen on \(place): this machine does not have that address",
-                hint: "give one of its own with --host, or 0.0.0.0 for all of them"
-            )
+            self = error(
+                .addressNotAvailable, "this machine does not have that address",
+                "give one of its own with --host, or 0.0.0.0 for all of them")
         case EACCES, EPERM:
-            self.init(
-                code: .permissionDenied,
-                message: "cannot listen on \(place): permission denied",
-                hint:
-                    "ports below 1024 need the right to bind them (setcap cap_net_bind_service=+ep), or choose a higher one"
+            self = error(
+                .permissionDenied, "permission denied",
+                isUnix
+                    ? "choose a directory that this user may write to"
+                    : "ports below 1024 need the right to bind them (setcap cap_net_bind_service=+ep), or choose a higher one"
             )
+        case EEXIST:
+            self = error(.cannotListen, "there is a file of that name that is no socket", "choose another path")
+        case ENAMETOOLONG:
+            self = error(.cannotListen, "the path is longer than a socket's may be", "choose a shorter one")
         default:
-            self.init(
-                code: .cannotListen,
-                message: "cannot listen on \(place): \(String(cString: strerror(code)))",
-                hint: "check --host and --port"
-            )
+            self = error(
+                .cannotListen, String(cString: strerror(code)),
+                isUnix ? "check the path" : "check --host and --port")
         }
     }
 }

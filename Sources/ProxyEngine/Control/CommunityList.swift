@@ -1,14 +1,6 @@
 import NIOCore
 import ProxyPolicy
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
-
 /// Keeps the list of community domains fresh: the stored one at start, then the fetched one every hour.
 ///
 /// Made only when the list can be used; nobody's server is asked for it otherwise.
@@ -49,10 +41,8 @@ struct CommunityList: Sendable {
 
     private func fetch(_ loop: LoopContext) async -> Bool {
         do {
-            let text = try await WebFetch.text(
-                from: url, limit: CommunityDomainList.maximumBytes, loop: loop,
-                dial: state.configuration.routes.dialOverrides
-            )
+            let text = try await HTTPFetch(state: state, eventLoop: loop.eventLoop)
+                .text(from: url, limit: CommunityDomainList.maximumBytes)
             let domains = try CommunityDomainList.parse(text)
             use(domains)
             state.events.communityList(domains.count)
@@ -69,30 +59,5 @@ struct CommunityList: Sendable {
 
     private func use(_ domains: [String]) {
         state.routes.withLock { $0.replaceCommunityDomains(domains) }
-    }
-}
-
-/// Files of a few KiB, read and replaced as a whole.
-enum SmallFile {
-    static func read(_ path: String, limit: Int) -> String? {
-        guard let file = fopen(path, "re") else { return nil }
-        defer { fclose(file) }
-        var bytes = [UInt8](repeating: 0, count: limit + 1)
-        let count = fread(&bytes, 1, bytes.count, file)
-        guard count <= limit else { return nil }
-        return String(decoding: bytes.prefix(count), as: UTF8.self)
-    }
-
-    /// Replaces the file in one step, so that a reader sees the old text or the new one.
-    static func write(_ text: String, to path: String) -> Bool {
-        let temporary = path + ".new"
-        guard let file = fopen(temporary, "we") else { return false }
-        let bytes = Array(text.utf8)
-        let isWritten = fwrite(bytes, 1, bytes.count, file) == bytes.count
-        guard fclose(file) == 0, isWritten, rename(temporary, path) == 0 else {
-            unlink(temporary)
-            return false
-        }
-        return true
     }
 }

@@ -19,8 +19,10 @@ struct Maintenance: Sendable {
     let state: EngineState
     let loops: [LoopContext]
 
-    /// What has to be known before the routes are announced: the stored list.
+    /// What has to be known before the first client is served: what is on disk.
     func prepare() async {
+        if let lists = NetworkLists(state: state) { await lists.loadFiles() }
+        if let lists = MiddleProxyLists(state: state) { await lists.loadStored() }
         if let list = CommunityList(state: state) { list.loadStored() }
     }
 
@@ -30,6 +32,10 @@ struct Maintenance: Sendable {
             if let loop = loops.first {
                 tasks.addTask { await watchNetwork(loop) }
                 if let list = CommunityList(state: state) { tasks.addTask { await list.refreshUntilCancelled(loop) } }
+                if let lists = MiddleProxyLists(state: state) {
+                    tasks.addTask { await lists.refreshUntilCancelled(loop) }
+                }
+                if let lists = NetworkLists(state: state) { tasks.addTask { await lists.refreshUntilCancelled(loop) } }
                 await loop.on { $0.pool.warmUp(warmDataCenters) }
             }
         }
@@ -62,7 +68,8 @@ struct Maintenance: Sendable {
         for loop in loops {
             sessions +=
                 await loop.on { loop in
-                    for connection in loop.connections.values { connection.countBytes() }
+                    loop.countBytes()
+                    loop.checkUsers(all: false)
                     return loop.serving
                 } ?? 0
         }
@@ -75,22 +82,21 @@ struct Maintenance: Sendable {
         await loop.on { loop in
             let due = loop.shared.routes.withLock { $0.dueProbes(now: DeadlineWheel.now()) }
             for (route, dataCenter) in due {
-                UpstreamAttempt(route: route, loop: loop).start { result in
-                    Self.probed(route, dataCenter, result, loop)
-                }
+                let attempt = RouteAttempts.make(route, loop: loop)
+                attempt.start { result in Self.probed(route, dataCenter, result, loop) }
             }
         }
     }
 
     private static func probed(
-        _ route: Route, _ dataCenter: DataCenter, _ result: Result<Upstream, RouteFailure>, _ loop: LoopContext
+        _ route: Route, _ dataCenter: DataCenter, _ result: Result<OpenRoute, RouteFailure>, _ loop: LoopContext
     ) {
         let now = DeadlineWheel.now()
         switch result {
-        case .success(let upstream):
+        case .success(let open):
             loop.shared.routes.withLock { $0.succeeded(route, for: dataCenter, now: now, evidence: .connection) }
             loop.shared.events.routeHealed(route, dataCenter)
-            loop.pool.adopt(upstream, for: dataCenter)
+            open.putAside(for: dataCenter, loop)
         case .failure(let failure):
             loop.shared.routes.withLock { _ = $0.failed(route, for: dataCenter, because: failure, now: now) }
             loop.shared.metrics.failed(route.kind)

@@ -1,5 +1,5 @@
 package import Logging
-package import MTProtoWire
+import MTProtoWire
 import NIOCore
 import NIOPosix
 package import ProxyPolicy
@@ -9,24 +9,33 @@ import ServiceLifecycle
 package struct ProxyServer: Service {
     /// What is known once clients can connect.
     package struct Started: Sendable {
-        package var host: IPAddress
+        /// The port of the first TCP listener; 0 where there is none.
         package var port: Int
+        /// Every place that is listened on, with the ports that the system chose.
+        package var places: [ListenPlace]
         package var routes: [RouteReadiness]
     }
 
     private let state: EngineState
+    /// What may be asked of the proxy while it runs.
+    package let control: ProxyControl
     private let whenListening: @Sendable (Started) -> Void
 
     /// - Parameters:
+    ///   - users: everybody who may use it; nil: the users that the configuration declares.
     ///   - openFileLimit: the soft RLIMIT_NOFILE, nil for none: the connection limit follows from it where none is configured.
     ///   - whenListening: called once, when the first client could connect.
     package init(
         configuration: ProxyConfiguration,
+        users: [UserEntry]? = nil,
         logger: Logger,
         openFileLimit: UInt64?,
         whenListening: @escaping @Sendable (Started) -> Void
     ) {
-        state = EngineState(configuration: configuration, logger: logger, openFileLimit: openFileLimit)
+        state = EngineState(
+            configuration: configuration, users: users ?? configuration.declaredUsers.map { UserEntry(user: $0) },
+            logger: logger, openFileLimit: openFileLimit)
+        control = ProxyControl(state: state)
         self.whenListening = whenListening
     }
 
@@ -38,8 +47,10 @@ package struct ProxyServer: Service {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threadCount)
         var loops: [LoopContext] = []
         for eventLoop in group.makeIterator() { loops.append(LoopContext(eventLoop: eventLoop, shared: state)) }
+        let made = loops
+        state.loops.withLock { $0 = made }
         do {
-            try await serve(loops)
+            try await serve(loops, group)
             try await group.shutdownGracefully()
         } catch {
             try? await group.shutdownGracefully()
@@ -47,22 +58,37 @@ package struct ProxyServer: Service {
         }
     }
 
-    private func serve(_ loops: [LoopContext]) async throws {
-        let listen = state.configuration.listen
-        let listeners = try await Listener.bind(loops, host: listen.host, port: listen.port)
-        let port = listeners.first?.localAddress?.port ?? listen.port
-        let place = SocketTarget(host: listen.host.description, port: port)
-        state.events.listening("\(place)", loops: loops.count, cipher: AESCTR.implementationName)
+    private func serve(_ loops: [LoopContext], _ group: any EventLoopGroup) async throws {
+        let (listeners, places) = try await listen(loops, group)
         let maintenance = Maintenance(state: state, loops: loops)
         await maintenance.prepare()
-        whenListening(Started(host: listen.host, port: port, routes: state.routes.withLock { $0.readiness() }))
+        let ports = places.compactMap { if case .tcp(_, let port) = $0 { port } else { nil } }
+        whenListening(
+            Started(port: ports.first ?? 0, places: places, routes: state.routes.withLock { $0.readiness() }))
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await maintenance.run() }
             try? await gracefulShutdown()
             tasks.cancelAll()
         }
-        for listener in listeners { try? await listener.close() }
+        for listener in listeners { await listener.close() }
         await Drain(state: state, loops: loops).run()
+    }
+
+    private func listen(
+        _ loops: [LoopContext], _ group: any EventLoopGroup
+    ) async throws -> ([Listener], [ListenPlace]) {
+        var listeners: [Listener] = []
+        do {
+            for context in state.listeners {
+                let listener = try await Listener.bind(context, loops, group)
+                listeners.append(listener)
+                state.events.listening("\(listener.place)", loops: loops.count, cipher: AESCTR.implementationName)
+            }
+        } catch {
+            for listener in listeners { await listener.close() }
+            throw error
+        }
+        return (listeners, listeners.map(\.place))
     }
 
     private func checkCertificates() throws {
@@ -81,7 +107,7 @@ package struct ProxyServer: Service {
         let listen = state.configuration.listen
         #if os(Linux)
             if listen.threads > 0 { return listen.threads }
-            return listen.host.isLoopback ? 1 : System.coreCount
+            return state.configuration.isPublic ? System.coreCount : 1
         #else
             // Only Linux spreads the connections of sockets that share a port.
             return 1

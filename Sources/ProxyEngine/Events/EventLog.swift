@@ -16,13 +16,23 @@ package enum CloseReason: String, Sendable, CaseIterable {
     case idle = "idle"
     case drained = "drained"
     case handshakeTimeout = "handshake-timeout"
+    /// The client did not take what it asked for.
+    case overloaded = "overloaded"
+    /// The user's traffic of the period is used up.
+    case quota = "user-quota"
+    case userExpired = "user-expired"
+    /// The user was removed or disabled, or may not come from there any more.
+    case userRevoked = "user-revoked"
+    /// Closed to keep within the memory budget.
+    case evicted = "evicted"
 }
 
 /// What is worth knowing about a session that has ended.
 package struct SessionSummary: Sendable {
     package var number: UInt64
-    package var address: IPAddress
-    package var secretName: String
+    /// Nil for Unix sockets.
+    package var address: IPAddress?
+    package var userName: String
     package var dataCenter: DataCenter
     package var route: Route?
     package var reason: CloseReason
@@ -57,7 +67,8 @@ package struct EventLog: Sendable {
     func sessionEnded(_ summary: SessionSummary) {
         write(.info, "session ended") {
             [
-                "connection": "\(summary.number)", "client": "\(summary.address)", "secret": "\(summary.secretName)",
+                "connection": "\(summary.number)", "client": "\(Self.text(summary.address))",
+                "user": "\(summary.userName)",
                 "dc": "\(summary.dataCenter)", "route": "\(summary.route?.name ?? "none")",
                 "reason": "\(summary.reason.rawValue)", "up": "\(summary.bytesUp)", "down": "\(summary.bytesDown)",
                 "seconds": "\(Double(summary.milliseconds / 100) / 10)",
@@ -65,11 +76,19 @@ package struct EventLog: Sendable {
         }
     }
 
-    func stranger(_ number: UInt64, _ reason: StrangerReason, _ address: IPAddress) {
+    func stranger(_ number: UInt64, _ reason: StrangerReason, _ address: IPAddress?) {
         write(.debug, "stranger") {
-            ["connection": "\(number)", "client": "\(address)", "reason": "\(reason.rawValue)"]
+            ["connection": "\(number)", "client": "\(Self.text(address))", "reason": "\(reason.rawValue)"]
         }
     }
+
+    func userRefused(_ number: UInt64, _ user: String, _ refusal: UserRefusal, _ address: IPAddress) {
+        write(.info, "user not let in") {
+            ["connection": "\(number)", "user": "\(user)", "client": "\(address)", "reason": "\(refusal.rawValue)"]
+        }
+    }
+
+    private static func text(_ address: IPAddress?) -> String { address?.description ?? "local" }
 
     func noRoute(_ number: UInt64, _ dataCenter: DataCenter, _ failures: [(Route, RouteFailure)]) {
         write(.warning, "no route to the data center") {
@@ -123,6 +142,51 @@ package struct EventLog: Sendable {
         logger.info("community domain list not read; the last good one stays", metadata: ["because": "\(why)"])
     }
 
+    // MARK: Middle proxies
+
+    func linkEstablished(_ target: MiddleProxyTarget) {
+        write(.debug, "link to a middle proxy stands") { ["target": "\(target.host):\(target.port)"] }
+    }
+
+    func linkFailed(_ target: MiddleProxyTarget, _ failure: RouteFailure) {
+        let place = "\(target.host):\(target.port)"
+        switch failure {
+        case .middleProxyRefused(let skew):
+            write(.warning, "the middle proxy closed right after the handshake: our public address or our clock is wrong") {
+                [
+                    "target": "\(place)", "clock_skew_seconds": "\(skew)",
+                    "hint": "behind NAT give middle_proxy.public_address or middle_proxy.nat",
+                ]
+            }
+        case .clockSkew(let skew):
+            write(.warning, "our clock is too far from the middle proxy's: put it right") {
+                ["target": "\(place)", "clock_skew_seconds": "\(skew)"]
+            }
+        default:
+            write(.info, "link to a middle proxy failed") { ["target": "\(place)", "because": "\(failure.code)"] }
+        }
+    }
+
+    func linkLost(_ target: MiddleProxyTarget, _ failure: RouteFailure, sessions: Int) {
+        write(.info, "link to a middle proxy lost") {
+            ["target": "\(target.host):\(target.port)", "because": "\(failure.code)", "sessions": "\(sessions)"]
+        }
+    }
+
+    func middleProxyLists(targets: Int) {
+        logger.info("lists of middle proxies taken", metadata: ["targets": "\(targets)"])
+    }
+
+    func publicAddress(_ address: IPAddress, local: IPAddress) {
+        logger.info("public address found", metadata: ["address": "\(address)", "local": "\(local)"])
+    }
+
+    func networkLists(blocked: Int, allowed: Int?) {
+        logger.info(
+            "lists of networks taken",
+            metadata: ["blocked_ranges": "\(blocked)", "allowed_ranges": "\(allowed.map(String.init) ?? "all")"])
+    }
+
     // MARK: The process
 
     func listening(_ place: String, loops: Int, cipher: String) {
@@ -131,6 +195,20 @@ package struct EventLog: Sendable {
 
     func full(limit: Int) {
         write(.warning, "connection limit reached: newcomers wait") { ["limit": "\(limit)"] }
+    }
+
+    func acceptingTooFast() {
+        write(.warning, "connections come faster than limits.accepts_per_second: newcomers wait") { [:] }
+    }
+
+    func evicted(_ count: Int, budget: Int) {
+        write(.warning, "sessions closed to keep within limits.memory") {
+            ["sessions": "\(count)", "budget_bytes": "\(budget)"]
+        }
+    }
+
+    func usersChanged(_ count: Int) {
+        logger.info("users changed", metadata: ["users": "\(count)"])
     }
 
     func draining(_ sessions: Int, milliseconds: Int64) {

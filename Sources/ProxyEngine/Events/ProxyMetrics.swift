@@ -20,7 +20,25 @@ package struct ProxyMetrics: Sendable {
     package let retries = Tally(label: "martlet_session_retries_total")
     package let noRoute = Tally(label: "martlet_sessions_without_route_total")
     package let networkChanges = Tally(label: "martlet_network_changes_total")
+    package let middleProxyLinks = Level(label: "martlet_middle_proxy_links")
+    package let middleProxySkew = Level(label: "martlet_middle_proxy_clock_skew_seconds")
+    package let middleProxyOpenings = Tally(label: "martlet_middle_proxy_link_attempts_total")
+    package let middleProxySessionsMoved = Tally(
+        label: "martlet_middle_proxy_orphans_total", dimensions: [("outcome", "moved")])
+    package let middleProxySessionsLost = Tally(
+        label: "martlet_middle_proxy_orphans_total", dimensions: [("outcome", "closed")])
+    package let middleProxyLetGo = Tally(label: "martlet_middle_proxy_slow_clients_total")
+    package let middleProxyRefusedMessages = Tally(label: "martlet_middle_proxy_refused_messages_total")
+    package let middleProxyStrayAnswers = Tally(
+        label: "martlet_middle_proxy_stray_total", dimensions: [("kind", "answer")])
+    package let middleProxyStrayAcks = Tally(
+        label: "martlet_middle_proxy_stray_total", dimensions: [("kind", "acknowledgement")])
+    package let middleProxyUnknown = Tally(
+        label: "martlet_middle_proxy_stray_total", dimensions: [("kind", "unknown-type")])
+    package let secretTrials = Tally(label: "martlet_secret_trials_total")
+    package let evictions = Tally(label: "martlet_evicted_sessions_total")
     private let refused: [AdmissionLimits.Refusal: Tally]
+    private let refusedUsers: [UserRefusal: Tally]
     private let strangers: [StrangerReason: Tally]
     private let sessions: [RouteKind: Tally]
     private let attempts: [RouteKind: Tally]
@@ -34,6 +52,7 @@ package struct ProxyMetrics: Sendable {
             Dictionary(uniqueKeysWithValues: Key.allCases.map { ($0, make($0.rawValue)) })
         }
         refused = each { Tally(label: "martlet_refused_total", dimensions: [("reason", $0)]) }
+        refusedUsers = each { Tally(label: "martlet_refused_total", dimensions: [("reason", $0)]) }
         strangers = each { Tally(label: "martlet_strangers_total", dimensions: [("reason", $0)]) }
         sessions = each { Tally(label: "martlet_sessions_total", dimensions: [("route", $0)]) }
         attempts = each { Tally(label: "martlet_route_attempts_total", dimensions: [("route", $0)]) }
@@ -42,6 +61,7 @@ package struct ProxyMetrics: Sendable {
     }
 
     package func refused(_ reason: AdmissionLimits.Refusal) { refused[reason]?.add() }
+    package func refused(_ reason: UserRefusal) { refusedUsers[reason]?.add() }
     package func stranger(_ reason: StrangerReason) { strangers[reason]?.add() }
     package func sessionBegan(_ route: RouteKind) { sessions[route]?.add() }
     package func attempted(_ route: RouteKind) { attempts[route]?.add() }

@@ -1,4 +1,5 @@
 import NIOCore
+import ProxyPolicy
 
 #if canImport(Glibc)
     import Glibc
@@ -56,10 +57,13 @@ extension Channel {
         try? syncOptions?.setOption(.autoRead, value: isOn)
     }
 
-    /// Lets the kernel find out about peers that are gone: after 30 s of silence, three probes 10 s apart.
+    /// The options of upstream connections.
+    func enableKeepAlive() { apply(ClientSocketOptions()) }
+
+    /// Lets the kernel find out about peers that are gone: after some silence, three probes 10 s apart.
     ///
     /// Straight to the socket: an option of NIO's costs a dozen dynamic casts, and every connection needs four.
-    func enableKeepAlive() {
+    func apply(_ options: ClientSocketOptions) {
         try? pipeline.syncOperations.withUnsafeTransportIfAvailable(of: CInt.self) { socket in
             func set(_ level: CInt, _ name: CInt, _ value: CInt) {
                 var value = value
@@ -67,9 +71,15 @@ extension Channel {
             }
             set(SOL_SOCKET, SO_KEEPALIVE, 1)
             #if os(Linux)
-                set(CInt(IPPROTO_TCP), TCP_KEEPIDLE, 30)
+                set(CInt(IPPROTO_TCP), TCP_KEEPIDLE, CInt(clamping: options.keepAliveSeconds))
                 set(CInt(IPPROTO_TCP), TCP_KEEPINTVL, 10)
                 set(CInt(IPPROTO_TCP), TCP_KEEPCNT, 3)
+                if let clamp = options.windowClampBytes {
+                    set(CInt(IPPROTO_TCP), TCP_WINDOW_CLAMP, CInt(clamping: clamp))
+                }
+                if let timeout = options.userTimeoutMilliseconds {
+                    set(CInt(IPPROTO_TCP), TCP_USER_TIMEOUT, CInt(clamping: timeout))
+                }
             #endif
         }
     }

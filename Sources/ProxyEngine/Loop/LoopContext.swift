@@ -25,6 +25,11 @@ package final class LoopContext: @unchecked Sendable {
     var random = SecureRandom()
     private var output: ByteBuffer
     private(set) lazy var pool = UpstreamPool(context: self)
+    private(set) lazy var middleProxies = MiddleProxyHub(loop: self)
+    private(set) lazy var searches = SecretSearches(loop: self)
+    /// The users whom newcomers may be; replaced when they change.
+    var users: UserSnapshot
+    var networks = NetworkRules()
     /// Live connections by number, for draining.
     var connections: [UInt64: ClientConnection] = [:]
     /// Whether bytes of a session moved since they were last counted: thousands of idle sessions are not looked at.
@@ -36,6 +41,7 @@ package final class LoopContext: @unchecked Sendable {
         self.eventLoop = eventLoop
         self.shared = shared
         wheel = DeadlineWheel(eventLoop: eventLoop)
+        users = shared.users
         output = ByteBufferAllocator().buffer(capacity: Self.receiveBytes + (8 << 10))
     }
 

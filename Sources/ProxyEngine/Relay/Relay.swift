@@ -7,7 +7,7 @@ import ProxyPolicy
 /// Bytes pass through once: read into the loop's receive buffer, transcoded into its output buffer, written. Nothing
 /// is kept, except before the upstream's first answer, when what the client said is remembered so that another route
 /// can be tried without the client's noticing.
-final class Relay {
+final class Relay: SessionRelay {
     /// What is remembered of a client's first bytes for a second try. A client's first flight is a few KiB; beyond
     /// this bound a session simply cannot be moved any more.
     static let earlyBytes = 64 << 10
@@ -36,28 +36,33 @@ final class Relay {
     private(set) var hasAnswer = false
     private(set) var bytesUp = 0
     private(set) var bytesDown = 0
-    private var upstreamIsPaused = false
+    private var upstreamHolds: Holds = []
     private var clientIsPaused = false
 
     init(client: ClientConnection, upstream: Upstream, greeting: ClientGreeting, dataCenter: DataCenter) {
         self.client = client
         self.upstream = upstream
         loop = upstream.loop
-        framing = greeting.header.framing
+        framing = greeting.framing
         usesFakeTLS = greeting.usesFakeTLS
-        clientToProxy = AESCTR(greeting.header.clientToProxy)
-        clientToProxy.seek(to: 64)
-        proxyToClient = AESCTR(greeting.header.proxyToClient)
+        clientToProxy = AESCTR(greeting.clientToProxy)
+        clientToProxy.seek(to: UInt64(greeting.headerLength))
+        proxyToClient = AESCTR(greeting.proxyToClient)
         header = UpstreamHeader.make(
-            framing: greeting.header.framing,
+            framing: greeting.framing,
             dataCenterWire: dataCenter.wireValue,
             using: &upstream.loop.random
         )
         toUpstream = AESCTR(header.outbound)
         toUpstream.seek(to: 64)
         fromUpstream = AESCTR(header.inbound)
-        scanner = PacketScanner(framing: greeting.header.framing)
+        scanner = PacketScanner(framing: greeting.framing)
     }
+
+    var route: Route { upstream.route }
+    var wasWarm: Bool { upstream.wasWarm }
+    var endsWholly: Bool { upstream.isWebSocket }
+    var heldBytes: Int { (early?.storageCapacity ?? 0) + upstream.queuedBytes }
 
     /// Whether a WebSocket frame has been begun whose payload is not complete: no other frame may go out now.
     var isInsideFrame: Bool { upstream.sendsPackets && scanner.remaining > 0 }
@@ -109,7 +114,7 @@ final class Relay {
         if !isInsideFrame { upstream.frameEnded() }
         if !upstream.isWritable, !clientIsPaused {
             clientIsPaused = true
-            client.pauseReading()
+            client.hold(.otherSide)
         }
     }
 
@@ -210,10 +215,8 @@ final class Relay {
         guard output.readableBytes > 0 else { return loop.returnOutput(emptied(&output)) }
         let isWritable = client.write(output)
         loop.returnOutput(emptied(&output))
-        if !isWritable, !upstreamIsPaused {
-            upstreamIsPaused = true
-            upstream.pauseReading()
-        }
+        if !isWritable { holdUpstream(.otherSide) }
+        client.delivered()
     }
 
     private func transcodeDown(_ bytes: UnsafeRawBufferPointer) {
@@ -269,14 +272,28 @@ final class Relay {
     func upstreamWritabilityChanged() {
         guard clientIsPaused, upstream.isWritable else { return }
         clientIsPaused = false
-        client.resumeReading()
+        client.release(.otherSide)
     }
 
     func clientWritabilityChanged(isWritable: Bool) {
-        guard upstreamIsPaused, isWritable else { return }
-        upstreamIsPaused = false
+        if isWritable { releaseUpstream(.otherSide) }
+    }
+
+    func holdDown(_ isHeld: Bool) {
+        if isHeld { holdUpstream(.rate) } else { releaseUpstream(.rate) }
+    }
+
+    private func holdUpstream(_ reason: Holds) {
+        if upstreamHolds.isEmpty { upstream.pauseReading() }
+        upstreamHolds.insert(reason)
+    }
+
+    private func releaseUpstream(_ reason: Holds) {
+        guard upstreamHolds.remove(reason) != nil, upstreamHolds.isEmpty else { return }
         upstream.resumeReading()
     }
+
+    func close(flushing: Bool) { upstream.close(flushing: flushing) }
 
     /// A client that said FIN is still read from nothing, but a paused upstream must go on.
     func clientEnded() { upstream.finishWriting() }

@@ -6,44 +6,44 @@ import ProxyPolicy
 /// start before the next one joins in. The first that works wins; what the others come to is learned all the same.
 final class RouteRunner: DeadlineOwner {
     enum Result {
-        case upstream(Upstream)
+        case found(OpenRoute, Route)
         /// Nothing worked within the budget: each try with what became of it.
         case none([(Route, RouteFailure)])
     }
 
     private let loop: LoopContext
     private let dataCenter: DataCenter
+    /// The number in the client's header.
+    private let wire: Int16?
+    private let usesMiddleProxies: Bool
     private let excluded: Set<Route>
     /// When the client came: the budget counts from there, over all tries.
     private let since: Int64
     private var completion: ((Result) -> Void)?
     private var untried: ArraySlice<Route> = []
-    private var running: [ObjectIdentifier: UpstreamAttempt] = [:]
+    private var running: [ObjectIdentifier: any RouteAttempt] = [:]
     private var failures: [(Route, RouteFailure)] = []
     /// Up to when the newest try is left alone.
     private var headStartEnds: Int64 = 0
     private let deadline = Deadline()
 
-    init(
-        loop: LoopContext,
-        dataCenter: DataCenter,
-        excluding excluded: Set<Route>,
-        since: Int64,
-        completion: @escaping (Result) -> Void
-    ) {
-        self.loop = loop
-        self.dataCenter = dataCenter
-        self.excluded = excluded
-        self.since = since
+    init(for client: ClientConnection, completion: @escaping (Result) -> Void) {
+        loop = client.loop
+        dataCenter = client.dataCenter
+        wire = client.greeting?.dataCenterWire
+        usesMiddleProxies = client.usesMiddleProxies
+        excluded = client.triedRoutes
+        since = client.began
         self.completion = completion
     }
 
     func start() {
-        if excluded.isEmpty, let upstream = loop.pool.lease(dataCenter) {
-            return succeed(upstream)
+        if excluded.isEmpty, !usesMiddleProxies, let upstream = loop.pool.lease(dataCenter) {
+            return succeed(.stream(upstream), upstream.route)
         }
         let plan = loop.shared.routes.withLock {
-            $0.plan(for: dataCenter, now: DeadlineWheel.now(), shuffle: &loop.random)
+            $0.plan(
+                for: dataCenter, usesMiddleProxies: usesMiddleProxies, now: DeadlineWheel.now(), shuffle: &loop.random)
         }
         untried = plan.tries.filter { !excluded.contains($0) }[...]
         startNext()
@@ -62,7 +62,7 @@ final class RouteRunner: DeadlineOwner {
             if running.isEmpty { return fail() }
             return armBudget()
         }
-        let attempt = UpstreamAttempt(route: route, loop: loop)
+        let attempt = RouteAttempts.make(route, wire: wire, loop: loop)
         running[ObjectIdentifier(attempt)] = attempt
         headStartEnds = DeadlineWheel.now() + loop.shared.configuration.connect.headStartMilliseconds
         attempt.start { result in self.ended(attempt, result) }
@@ -85,16 +85,16 @@ final class RouteRunner: DeadlineOwner {
         startNext()
     }
 
-    private func ended(_ attempt: UpstreamAttempt, _ result: Swift.Result<Upstream, RouteFailure>) {
+    private func ended(_ attempt: any RouteAttempt, _ result: Swift.Result<OpenRoute, RouteFailure>) {
         running[ObjectIdentifier(attempt)] = nil
         let now = DeadlineWheel.now()
         switch result {
-        case .success(let upstream):
+        case .success(let open):
             loop.shared.metrics.connected(attempt.route.kind, milliseconds: now - attempt.began)
             if completion != nil {
-                succeed(upstream)
+                succeed(open, attempt.route)
             } else {
-                loop.pool.adopt(upstream, for: dataCenter)
+                open.putAside(for: dataCenter, loop)
             }
         case .failure(let failure):
             failures.append((attempt.route, failure))
@@ -109,11 +109,11 @@ final class RouteRunner: DeadlineOwner {
         loop.shared.events.routeFailed(route, dataCenter, failure, cooldown: cooldown)
     }
 
-    private func succeed(_ upstream: Upstream) {
+    private func succeed(_ open: OpenRoute, _ route: Route) {
         deadline.cancel()
         let done = completion
         completion = nil
-        done?(.upstream(upstream))
+        done?(.found(open, route))
     }
 
     private func fail() {

@@ -54,6 +54,12 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, DeadlineOw
 
     var isWritable: Bool { context?.channel.isWritable ?? false }
 
+    /// What waits in memory to be sent, bytes; a little counts as nothing.
+    var queuedBytes: Int {
+        guard let channel = context?.channel, !channel.isWritable else { return 0 }
+        return (try? channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
     func write(_ buffer: ByteBuffer) {
         context?.writeAndFlush(NIOAny(buffer), promise: nil)
     }

@@ -5,15 +5,13 @@ import NIOPosix
 import NIOSSL
 import ProxyPolicy
 
-/// One try at one route: TCP, then for a WebSocket TLS and the upgrade. Reports exactly once.
-final class UpstreamAttempt: DeadlineOwner, @unchecked Sendable {
+/// One try at a route of a session's own: TCP, then for a WebSocket TLS and the upgrade.
+final class UpstreamAttempt: RouteAttempt, DeadlineOwner, @unchecked Sendable {
     // Unchecked: confined to the event loop of its context.
 
     /// How long one try may take. Longer than any head start, so that a slow route is still learned about, and
     /// shorter than the whole budget, so that a hanging one is known to hang before the client gives up.
     static let timeoutMilliseconds: Int64 = 5_000
-
-    typealias Completion = (Result<Upstream, RouteFailure>) -> Void
 
     let route: Route
     let began = DeadlineWheel.now()
@@ -35,6 +33,7 @@ final class UpstreamAttempt: DeadlineOwner, @unchecked Sendable {
         switch route.target {
         case .tcp(let target): connect(to: target, endpoint: nil)
         case .webSocket(let endpoint): connect(to: endpoint.dial, endpoint: endpoint)
+        case .middleProxy: fail(.noMiddleProxy)
         }
     }
 
@@ -106,7 +105,7 @@ final class UpstreamAttempt: DeadlineOwner, @unchecked Sendable {
         completion = nil
         deadline.cancel()
         upstream.whenUnusable = nil
-        done(.success(upstream))
+        done(.success(.stream(upstream)))
     }
 
     private func fail(_ failure: RouteFailure) {

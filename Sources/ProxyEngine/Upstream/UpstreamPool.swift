@@ -91,25 +91,27 @@ final class UpstreamPool: DeadlineOwner {
         guard let route = plan.tries.first, isPoolable(route) else { return }
         withPool(dataCenter) { pool, now in opening = pool.beginOpening(now: now) }
         guard let opening else { return }
-        UpstreamAttempt(route: route, loop: context).start { [weak self] result in
-            self?.opened(dataCenter, opening, route, result)
-        }
+        let attempt = UpstreamAttempt(route: route, loop: context)
+        attempt.start { [weak self] result in self?.opened(dataCenter, opening, route, result) }
     }
 
     private func opened(
         _ dataCenter: DataCenter,
         _ opening: WarmPool<Upstream>.Opening,
         _ route: Route,
-        _ result: Result<Upstream, RouteFailure>
+        _ result: Result<OpenRoute, RouteFailure>
     ) {
         let shared = context.shared
         switch result {
-        case .success(let upstream):
+        case .success(.stream(let upstream)):
             shared.routes.withLock {
                 $0.succeeded(route, for: dataCenter, now: DeadlineWheel.now(), evidence: .connection)
             }
             keep(upstream, opening, for: dataCenter)
             refill(dataCenter)
+        case .success(.link):
+            // Never planned here: middle proxies have a place of their own.
+            withPool(dataCenter) { pool, now in pool.failOpening(opening, now: now) }
         case .failure(let failure):
             withPool(dataCenter) { pool, now in pool.failOpening(opening, now: now) }
             shared.routes.withLock {

@@ -2,80 +2,155 @@ package import MTProtoWire
 
 /// Counts connections and says whether one more may come in.
 ///
-/// Half-open connections (accepted, handshake not finished) are bounded in total and per client address, so that one
-/// stranger cannot fill the table for everybody. The table of addresses never has more entries than there are half-open
-/// connections.
+/// A connection is half-open (its handshake is not finished), established, or masked (a stranger's, passed on to the
+/// mask host). All count in the total; half-open and masked ones are bounded besides, shared fairly between groups of
+/// addresses (see `FairTable`); half-open and established ones are bounded per address and per subnet. Loopback and
+/// Unix sockets are in no group. No table has more entries than there are connections, that of rates no more than
+/// `RateTable.capacity`.
+///
+/// Times are ms of a clock that never runs backwards.
 package struct AdmissionLimits: Sendable {
     /// What an admitted connection holds. Given back by `close`; giving it back twice changes nothing.
     package struct Ticket: Sendable {
-        fileprivate enum Stage { case halfOpen, established, closed }
-        fileprivate var stage = Stage.halfOpen
-        /// Where it is counted in the table of addresses; nil: nowhere.
+        fileprivate enum Stage { case halfOpen, established, masked, closed }
+        fileprivate var stage: Stage
+        /// Under whom it is counted; nil: nobody in particular.
         fileprivate var address: IPAddress?
+
+        fileprivate var groups: AddressGroups? { AddressGroups(of: address) }
     }
 
-    /// Why a connection is not admitted.
+    /// Why a connection is not admitted as a client's. The words do not change: they are names of metrics.
     package enum Refusal: String, Error, Sendable, CaseIterable {
+        /// Connections in total.
         case full = "full"
+        /// Half-open connections in total.
         case halfOpenFull = "half-open-full"
+        /// Half-open connections of the address.
+        case halfOpenAddress = "half-open-address"
+        /// Half-open connections of the subnet, fewer while there are many.
+        case halfOpenSubnet = "half-open-subnet"
+        /// Half-open connections of the provider, while there are many.
+        case halfOpenProvider = "half-open-provider"
+        /// Connections of the address.
         case addressFull = "address-full"
+        /// Connections of the subnet.
+        case subnetFull = "subnet-full"
+        /// Handshakes per second of the subnet.
+        case subnetRate = "subnet-rate"
+        /// The address is on a list of blocked networks.
+        case blocked = "blocked"
+        /// The address is on no list of allowed networks.
+        case notAllowed = "not-allowed"
+        /// A stranger for whom there is no room at the mask host.
+        case maskedFull = "masked-full"
     }
 
-    private let maximumConnections: Int
-    private let maximumHalfOpen: Int
-    private let maximumHalfOpenPerAddress: Int
+    package let bounds: AdmissionBounds
     package private(set) var connections = 0
-    package private(set) var halfOpen = 0
-    private var halfOpenByAddress: [IPAddress: Int] = [:]
+    private var halfOpenTable: FairTable
+    private var maskedTable: FairTable
+    /// Half-open and established ones; counted only where they are bounded.
+    private var byAddress = GroupCounts()
+    private var bySubnet = GroupCounts()
+    private var rates: RateTable<IPAddress>?
 
-    package init(connections: Int, halfOpen: Int, halfOpenPerAddress: Int) {
-        maximumConnections = connections
-        maximumHalfOpen = min(halfOpen, connections)
-        maximumHalfOpenPerAddress = halfOpenPerAddress
+    package init(_ bounds: AdmissionBounds) {
+        self.bounds = bounds
+        halfOpenTable = FairTable(
+            capacity: bounds.halfOpen, perAddress: bounds.halfOpenPerAddress, perSubnet: bounds.halfOpenPerSubnet
+        )
+        maskedTable = FairTable(capacity: bounds.masked, perAddress: nil, perSubnet: nil)
+        rates = bounds.handshakesPerSecondPerSubnet.map { RateTable(perSecond: $0) }
     }
 
-    /// Addresses with half-open connections.
-    package var addressCount: Int { halfOpenByAddress.count }
+    package var halfOpen: Int { halfOpenTable.count }
+    package var masked: Int { maskedTable.count }
+    /// Those that have finished their handshake.
+    package var established: Int { connections - halfOpen - masked }
+    /// Entries in the tables of groups, a measure of their memory.
+    package var groupCount: Int {
+        halfOpenTable.groups + maskedTable.groups + byAddress.groups + bySubnet.groups
+    }
 
-    /// - Parameter address: the client's; nil when it is not known yet (a PROXY protocol header will name it).
-    package mutating func admit(_ address: IPAddress?) throws(Refusal) -> Ticket {
-        guard connections < maximumConnections else { throw .full }
-        guard halfOpen < maximumHalfOpen else { throw .halfOpenFull }
-        var ticket = Ticket()
-        try count(&ticket, address)
+    // MARK: - Coming in
+
+    /// Takes a place for a new connection, half-open.
+    ///
+    /// - Parameter address: the client's; nil for a Unix socket's, and when it is not known yet (a PROXY protocol header
+    ///   will name it).
+    package mutating func admit(_ address: IPAddress?, now: Int64) throws(Refusal) -> Ticket {
+        guard connections < bounds.connections else { throw .full }
+        let ticket = Ticket(stage: .halfOpen, address: address)
+        let groups = ticket.groups
+        try check(groups, now: now)
         connections += 1
-        halfOpen += 1
+        addHalfOpen(groups)
         return ticket
     }
 
-    /// Counts a connection under the address that its PROXY protocol header names, instead of the one before. When that
-    /// address has too many, the ticket stays as it was and the caller closes the connection.
-    package mutating func identify(_ ticket: inout Ticket, as address: IPAddress?) throws(Refusal) {
-        guard ticket.stage == .halfOpen else { return }
-        var renamed = Ticket()
-        uncount(ticket)
-        do {
-            try count(&renamed, address)
-        } catch {
-            recount(ticket)
-            throw error
-        }
-        ticket = renamed
+    /// Takes a place for a connection that is not admitted as a client's, so that it can go to the mask host like any
+    /// stranger's: a prober that is refused shall see the same site as before.
+    ///
+    /// - Returns: nil when there is no room for it either.
+    package mutating func admitRefused(_ address: IPAddress?) -> Ticket? {
+        let ticket = Ticket(stage: .masked, address: address)
+        guard connections < bounds.connections, maskedTable.refusal(for: ticket.groups) == nil else { return nil }
+        connections += 1
+        maskedTable.add(ticket.groups)
+        return ticket
     }
 
-    /// The client has proven itself (or is a stranger whose bytes go to the mask host).
+    /// Counts a half-open connection under the address that its PROXY protocol header names, instead of the one before.
+    /// When that address may not have it, the ticket stays as it was: the caller hands it to ``masked(_:)`` or closes.
+    package mutating func identify(_ ticket: inout Ticket, as address: IPAddress?, now: Int64) throws(Refusal) {
+        guard ticket.stage == .halfOpen, address != ticket.address else { return }
+        let before = ticket.groups
+        let groups = AddressGroups(of: address)
+        removeHalfOpen(before)
+        do {
+            try check(groups, now: now)
+        } catch {
+            addHalfOpen(before)
+            throw error
+        }
+        addHalfOpen(groups)
+        ticket.address = address
+    }
+
+    // MARK: - Going on
+
+    /// The client has proven itself.
     package mutating func handshakeFinished(_ ticket: inout Ticket) {
         guard ticket.stage == .halfOpen else { return }
-        leaveHalfOpen(&ticket)
+        halfOpenTable.remove(ticket.groups)
         ticket.stage = .established
+    }
+
+    /// The connection is a stranger's and shall be passed on to the mask host.
+    ///
+    /// - Returns: false when there is no room there, or when the connection is not half-open; it stays what it was.
+    package mutating func masked(_ ticket: inout Ticket) -> Bool {
+        switch ticket.stage {
+        case .masked: return true
+        case .established, .closed: return false
+        case .halfOpen:
+            let groups = ticket.groups
+            guard maskedTable.refusal(for: groups) == nil else { return false }
+            removeHalfOpen(groups)
+            maskedTable.add(groups)
+            ticket.stage = .masked
+            return true
+        }
     }
 
     /// The connection is gone.
     package mutating func close(_ ticket: inout Ticket) {
         switch ticket.stage {
         case .closed: return
-        case .halfOpen: leaveHalfOpen(&ticket)
-        case .established: break
+        case .halfOpen: removeHalfOpen(ticket.groups)
+        case .established: removeLive(ticket.groups)
+        case .masked: maskedTable.remove(ticket.groups)
         }
         ticket.stage = .closed
         connections -= 1
@@ -83,33 +158,36 @@ package struct AdmissionLimits: Sendable {
 
     // MARK: - Parts
 
-    private mutating func count(_ ticket: inout Ticket, _ address: IPAddress?) throws(Refusal) {
-        guard let address = address.flatMap(Self.group) else { return }
-        guard halfOpenByAddress[address, default: 0] < maximumHalfOpenPerAddress else { throw .addressFull }
-        ticket.address = address
-        recount(ticket)
+    /// The rate comes last: whoever is refused for something else has not begun a handshake.
+    private mutating func check(_ groups: AddressGroups?, now: Int64) throws(Refusal) {
+        switch halfOpenTable.refusal(for: groups) {
+        case .total: throw .halfOpenFull
+        case .address: throw .halfOpenAddress
+        case .subnet: throw .halfOpenSubnet
+        case .provider: throw .halfOpenProvider
+        case nil: break
+        }
+        guard let groups else { return }
+        if let most = bounds.perAddress, byAddress[groups.subscriber] >= most { throw .addressFull }
+        if let most = bounds.perSubnet, bySubnet[groups.subnet] >= most { throw .subnetFull }
+        if rates?.take(groups.subnet, now: now) == false { throw .subnetRate }
     }
 
-    private mutating func recount(_ ticket: Ticket) {
-        guard let address = ticket.address else { return }
-        halfOpenByAddress[address, default: 0] += 1
+    private mutating func addHalfOpen(_ groups: AddressGroups?) {
+        halfOpenTable.add(groups)
+        guard let groups else { return }
+        if bounds.perAddress != nil { byAddress.add(groups.subscriber) }
+        if bounds.perSubnet != nil { bySubnet.add(groups.subnet) }
     }
 
-    private mutating func uncount(_ ticket: Ticket) {
-        guard let address = ticket.address, let count = halfOpenByAddress[address] else { return }
-        halfOpenByAddress[address] = count > 1 ? count - 1 : nil
+    private mutating func removeHalfOpen(_ groups: AddressGroups?) {
+        halfOpenTable.remove(groups)
+        removeLive(groups)
     }
 
-    private mutating func leaveHalfOpen(_ ticket: inout Ticket) {
-        uncount(ticket)
-        ticket.address = nil
-        halfOpen -= 1
-    }
-
-    /// Whom an address stands for: IPv4 exactly; IPv6 by /64, which is what one subscriber gets. Loopback is nobody in
-    /// particular: the machine's own user, or a forwarder behind which all clients look the same.
-    private static func group(_ address: IPAddress) -> IPAddress? {
-        if address.isLoopback { return nil }
-        return address.isIPv4 ? address : address.masked(toBits: 64)
+    private mutating func removeLive(_ groups: AddressGroups?) {
+        guard let groups else { return }
+        if bounds.perAddress != nil { byAddress.remove(groups.subscriber) }
+        if bounds.perSubnet != nil { bySubnet.remove(groups.subnet) }
     }
 }

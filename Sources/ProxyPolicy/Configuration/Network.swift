@@ -49,6 +49,32 @@ package struct Network: Hashable, Sendable {
         address.masked(toBits: bits) == base
     }
 
+    /// The last address of the range.
+    package var last: IPAddress { IPAddress(number: base.number | Self.hostMask(bits)) }
+
+    /// The fewest networks that together hold just the addresses from `first` through `last`: at most 254, none when
+    /// `first` comes after `last`.
+    package static func covering(from first: IPAddress, through last: IPAddress) -> [Network] {
+        var networks: [Network] = []
+        var next: UInt128? = first.number
+        while let number = next, number <= last.number {
+            // The largest one that begins here and does not reach beyond the end.
+            let left = last.number - number
+            let fitting = left == .max ? 128 : 127 - (left + 1).leadingZeroBitCount
+            let bits = 128 - min(number.trailingZeroBitCount, fitting)
+            networks.append(Network(base: IPAddress(number: number), bits: bits))
+            let (following, overflows) = (number | hostMask(bits)).addingReportingOverflow(1)
+            next = overflows ? nil : following
+        }
+        return networks
+    }
+
+    /// The bits behind a prefix.
+    private static func hostMask(_ bits: Int) -> UInt128 {
+        // A shift by 128 gives zero with Swift's smart shift.
+        UInt128.max >> UInt128(bits)
+    }
+
     /// The loopback networks of both families.
     package static let loopback: [Network] = [
         Network(base: IPAddress(v4: 0x7F00_0000), bits: 96 + 8),
@@ -65,4 +91,13 @@ extension Network: CustomStringConvertible {
     package var description: String {
         base.isIPv4 && bits >= 96 ? "\(base)/\(bits - 96)" : "\(base)/\(bits)"
     }
+}
+
+extension IPAddress {
+    init(number: UInt128) {
+        self.init(high: UInt64(truncatingIfNeeded: number >> 64), low: UInt64(truncatingIfNeeded: number))
+    }
+
+    /// All 128 bits; in this order addresses lie in ranges.
+    var number: UInt128 { UInt128(high) << 64 | UInt128(low) }
 }

@@ -22,6 +22,8 @@ package struct RouteConfiguration: Sendable, Equatable {
     package var usesTCP: Bool
     /// Cloudflare domains are tried, own and community (`cloudflare.enabled`); Workers do not depend on it.
     package var usesCloudflareDomains: Bool
+    /// Middle proxies are tried for the clients who are to have them.
+    package var usesMiddleProxies: Bool
     /// Host names of the operator's Cloudflare Workers.
     package var workers: [String]
     /// The operator's own Cloudflare domains; when there is one, the community list is not used at all.
@@ -46,6 +48,7 @@ package struct RouteConfiguration: Sendable, Equatable {
         usesWebSocket: Bool = true,
         usesTCP: Bool = true,
         usesCloudflareDomains: Bool = true,
+        usesMiddleProxies: Bool = false,
         workers: [String] = [],
         ownDomains: [String] = [],
         communityEnabled: Bool = true,
@@ -62,6 +65,7 @@ package struct RouteConfiguration: Sendable, Equatable {
         self.usesWebSocket = usesWebSocket
         self.usesTCP = usesTCP
         self.usesCloudflareDomains = usesCloudflareDomains
+        self.usesMiddleProxies = usesMiddleProxies
         self.workers = workers
         self.ownDomains = ownDomains
         self.communityEnabled = communityEnabled

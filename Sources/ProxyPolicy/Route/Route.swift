@@ -1,5 +1,7 @@
-/// The five ways to a data center, in the order in which they are tried.
+/// The ways to a data center, in the order in which they are tried.
 package enum RouteKind: String, Sendable, CaseIterable {
+    /// Telegram's middle proxies: for users with an ad tag, and for them alone unless configured otherwise.
+    case middleProxy = "middle-proxy"
     /// Telegram's own WebSocket endpoint, dialled by address.
     case webSocket = "websocket"
     /// The operator's Cloudflare Worker: a raw tunnel to a data center's address.
@@ -14,11 +16,20 @@ package enum RouteKind: String, Sendable, CaseIterable {
     /// Run by people who are neither the operator nor Telegram.
     package var isCommunity: Bool { self == .communityDomain }
 
+    /// Goes first for a while once it has served somebody. Others' servers never do, and middle proxies have a place
+    /// of their own.
+    package var canWin: Bool {
+        switch self {
+        case .webSocket, .worker, .ownDomain, .tcp: true
+        case .middleProxy, .communityDomain: false
+        }
+    }
+
     /// May be tried in the background to see whether it works again. Workers cost their owner's daily quota, and
     /// community domains belong to others: both are only ever asked for a client.
     package var isProbed: Bool {
         switch self {
-        case .webSocket, .ownDomain, .tcp: true
+        case .middleProxy, .webSocket, .ownDomain, .tcp: true
         case .worker, .communityDomain: false
         }
     }
@@ -51,6 +62,8 @@ package struct WebSocketEndpoint: Hashable, Sendable {
 package enum RouteTarget: Hashable, Sendable {
     case webSocket(WebSocketEndpoint)
     case tcp(SocketTarget)
+    /// One of the middle proxies that Telegram's list names for this number of a client's header.
+    case middleProxy(Int16)
 }
 
 /// One way to a data center. Immutable; copies share storage and the hash is computed once, since a plan with all

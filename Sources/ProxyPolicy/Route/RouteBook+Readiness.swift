@@ -3,6 +3,7 @@ extension RouteBook {
     package func readiness() -> [RouteReadiness] {
         RouteKind.allCases.map { kind in
             switch kind {
+            case .middleProxy: middleProxyReadiness
             case .webSocket: webSocketReadiness
             case .worker: hostReadiness(.worker, catalog.configuration.workers, unit: "Worker")
             case .ownDomain: ownDomainReadiness
@@ -10,6 +11,12 @@ extension RouteBook {
             case .communityDomain: communityReadiness
             }
         }
+    }
+
+    private var middleProxyReadiness: RouteReadiness {
+        guard catalog.configuration.usesMiddleProxies else { return off(.middleProxy, "off by configuration") }
+        guard !catalog.configuration.forceTest else { return off(.middleProxy, Self.notForTest) }
+        return RouteReadiness(kind: .middleProxy, isReady: true, detail: "first for users with an ad tag")
     }
 
     private var webSocketReadiness: RouteReadiness {

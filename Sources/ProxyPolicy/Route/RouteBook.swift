@@ -56,8 +56,11 @@ package struct RouteBook: Sendable {
     /// 4. Resting community domains.
     ///
     /// When nothing is left for 1, then 3 goes before 2.
+    ///
+    /// - Parameter usesMiddleProxies: the client is one who is to have middle proxies: they go before all others.
     package mutating func plan(
-        for dataCenter: DataCenter, now: Int64, shuffle: inout some RandomNumberGenerator
+        for dataCenter: DataCenter, usesMiddleProxies: Bool = false, now: Int64,
+        shuffle: inout some RandomNumberGenerator
     ) -> RoutePlan {
         let dataCenter = resolve(dataCenter)
         let seed = shuffle.next()
@@ -65,7 +68,7 @@ package struct RouteBook: Sendable {
         let hosts = hostHealth
         return withLadder(for: dataCenter) { ladder in
             ladder.lastUse = now
-            var order = RouteOrder(ladder, hosts: hosts, now: now)
+            var order = RouteOrder(ladder, hosts: hosts, now: now, usesMiddleProxies: usesMiddleProxies)
             order.shuffle(seed: seed, preferred: preferred)
             return order.plan(for: dataCenter)
         }
@@ -83,7 +86,7 @@ package struct RouteBook: Sendable {
         let host = withLadder(for: dataCenter) { ladder -> HostID? in
             guard let index = ladder.index(of: route) else { return nil }
             ladder.withHealth(of: index) { $0.succeeded(evidence) }
-            if evidence == .session, !route.kind.isCommunity { ladder.noteWinner(index, at: now) }
+            if evidence == .session, route.kind.canWin { ladder.noteWinner(index, at: now) }
             return ladder.rungs[index].host
         }
         guard let host else { return }

@@ -39,6 +39,14 @@ struct RouteCatalog: Sendable {
 
     // MARK: - Kinds, in their order
 
+    /// Middle proxies serve production alone; which of them, Telegram's list says when the time comes.
+    func middleProxyRoutes(for dataCenter: DataCenter) -> [Entry] {
+        guard configuration.usesMiddleProxies, !dataCenter.isTest else { return [] }
+        let route = Route(
+            kind: .middleProxy, target: .middleProxy(dataCenter.wireValue), name: "middle-proxy dc \(dataCenter)")
+        return [Entry(route: route, host: nil)]
+    }
+
     /// Host names as Telegram's web client uses them: `kws{n}` and `kws{n}-1`, the latter first for media; 203 has
     /// none of its own and is served by those of 2.
     func webSocketRoutes(for dataCenter: DataCenter) -> [Entry] {

@@ -22,6 +22,13 @@ package enum RouteFailure: Error, Sendable, Hashable {
     /// Closed by the other side before it sent a byte.
     case closedEarly
     case nameNotFound
+    /// Telegram's secret or list of middle proxies is not there (yet), or names none for the data center.
+    case noMiddleProxy
+    /// A middle proxy closed right after our handshake: our public address in the keys, or our clock, is wrong.
+    /// `skew`: its clock minus ours in seconds.
+    case middleProxyRefused(skew: Int)
+    /// A middle proxy's clock is further from ours than it tolerates; seconds, its minus ours.
+    case clockSkew(Int)
     case other(String)
 
     /// One stable word for logs and metrics; a closed set whatever a server answers.
@@ -42,6 +49,9 @@ package enum RouteFailure: Error, Sendable, Hashable {
         case .silent: "silent"
         case .closedEarly: "closed-early"
         case .nameNotFound: "name-not-found"
+        case .noMiddleProxy: "no-middle-proxy"
+        case .middleProxyRefused: "middle-proxy-refused"
+        case .clockSkew: "clock-skew"
         case .other: "other"
         }
     }
@@ -52,7 +62,7 @@ package enum RouteFailure: Error, Sendable, Hashable {
         switch self {
         case .wrongDataCenter, .silent, .closedEarly: true
         case .timedOut, .refused, .reset, .unreachable, .badCertificate, .badAcceptKey, .redirected, .status,
-            .nameNotFound, .other:
+            .nameNotFound, .noMiddleProxy, .middleProxyRefused, .clockSkew, .other:
             false
         }
     }
@@ -81,6 +91,10 @@ package enum RouteFailure: Error, Sendable, Hashable {
         case .silent: 60_000
         case .closedEarly: 15_000
         case .nameNotFound: 60_000
+        // The list is being fetched: look again soon.
+        case .noMiddleProxy: 5_000
+        // An address or a clock has to be put right; until then every try costs the middle proxy and us a handshake.
+        case .middleProxyRefused, .clockSkew: 60_000
         case .other: 30_000
         }
     }

@@ -10,6 +10,8 @@ struct RouteLadder: Sendable {
     }
 
     private(set) var rungs: [Rung]
+    /// Where the middle proxies stand in `rungs`: nowhere, or first.
+    private(set) var middleProxies: Range<Int>
     /// Where the Workers, the own domains and the community's domains stand in `rungs`.
     private(set) var workers: Range<Int>
     private(set) var ownDomains: Range<Int>
@@ -29,9 +31,11 @@ struct RouteLadder: Sendable {
         _ dataCenter: DataCenter, catalog: RouteCatalog, communityDomains: [String], hostID: (String) -> HostID?
     ) {
         rungs = []
+        middleProxies = 0..<0
         workers = 0..<0
         ownDomains = 0..<0
         community = 0..<0
+        middleProxies = append(catalog.middleProxyRoutes(for: dataCenter), hostID)
         append(catalog.webSocketRoutes(for: dataCenter), hostID)
         workers = append(catalog.workerRoutes(for: dataCenter), hostID)
         ownDomains = append(catalog.ownDomainRoutes(for: dataCenter), hostID)

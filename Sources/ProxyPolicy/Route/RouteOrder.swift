@@ -6,12 +6,15 @@ struct RouteOrder {
     private let ladder: RouteLadder
     private let hosts: [HostID: RouteHealth]
     private let now: Int64
+    private let usesMiddleProxies: Bool
     private var indices: [Int]
 
-    init(_ ladder: RouteLadder, hosts: [HostID: RouteHealth], now: Int64) {
+    /// - Parameter usesMiddleProxies: whether the client is one who is to have them.
+    init(_ ladder: RouteLadder, hosts: [HostID: RouteHealth], now: Int64, usesMiddleProxies: Bool) {
         self.ladder = ladder
         self.hosts = hosts
         self.now = now
+        self.usesMiddleProxies = usesMiddleProxies
         indices = Array(ladder.rungs.indices)
     }
 
@@ -25,11 +28,13 @@ struct RouteOrder {
 
     func plan(for dataCenter: DataCenter) -> RoutePlan {
         let ownEnd = ladder.community.lowerBound
-        var own = sort(indices[..<ownEnd])
+        var own = sort(indices[(usesMiddleProxies ? 0 : ladder.middleProxies.upperBound)..<ownEnd])
         let community = sort(indices[ownEnd...])
         if let winner = ladder.winner(at: now), let place = own.sound.firstIndex(of: winner) {
             own.sound.remove(at: place)
-            own.sound.insert(winner, at: 0)
+            // What works best for others does not take the middle proxies' place.
+            let first = own.sound.first.map(ladder.middleProxies.contains) == true ? 1 : 0
+            own.sound.insert(winner, at: first)
         }
         var tries: [Route] = []
         tries.reserveCapacity(indices.count)

@@ -18,6 +18,8 @@ package actor TelegramClient {
     package private(set) var quickAcks: [UInt32] = []
     /// Packets sent and received.
     package private(set) var packets = (sent: 0, received: 0)
+    /// Packets received that mean nothing; see ``PacketDecoder/emptyPackets``.
+    package var emptyPackets: Int { decoder.emptyPackets }
 
     private let options: TelegramClientOptions
     private var generator: SeededGenerator
@@ -74,7 +76,7 @@ package actor TelegramClient {
         if let hello = try makeHello(secret, options, &generator) {
             opening.writeBytes(hello.wire)
         } else {
-            opening.writeBytes(try makeHeader(secret, options, &generator).bytes)
+            opening.writeBytes(announcement(try makeHeader(secret, options, &generator), options))
         }
         let stream = try await ByteStream.connect(host: host, port: port, options: options.connect)
         try await stream.write(opening, segments: options.segments, within: options.patience)
@@ -107,6 +109,12 @@ package actor TelegramClient {
         )
     }
 
+    /// What stands before the first packet: the header, or the bare framing's tag.
+    private static func announcement(_ header: ObfuscationHeader, _ options: TelegramClientOptions) -> [UInt8] {
+        guard options.isBare else { return header.bytes }
+        return [UInt8](repeating: header.framing.tag, count: header.framing == .abridged ? 1 : 4)
+    }
+
     private init(
         _ stream: ByteStream,
         _ header: ObfuscationHeader,
@@ -130,11 +138,11 @@ package actor TelegramClient {
 
     private func sendHeader(behind leading: ByteBuffer) async throws {
         if options.joinsHeaderAndFirstPacket {
-            heldHeader = Array(buffer: leading) + header.bytes
+            heldHeader = Array(buffer: leading) + Self.announcement(header, options)
             return
         }
         var opening = leading
-        opening.writeBytes(header.bytes)
+        opening.writeBytes(Self.announcement(header, options))
         let framed = records?.up.encode(opening) ?? opening
         let segments = records == nil ? options.segments : .whole
         try await stream.write(framed, segments: segments, within: options.patience)
@@ -161,17 +169,19 @@ package actor TelegramClient {
         try await sendStream(all)
     }
 
-    /// Sends a packet as it is, without envelope and padding.
-    package func send(rawPacket: [UInt8]) async throws {
+    /// Sends a packet as it is, without envelope, and with no padding but this.
+    package func send(rawPacket: [UInt8], wantsQuickAck: Bool = false, padding: [UInt8] = []) async throws {
         packets.sent += 1
-        try await sendStream(PacketEncoder.encode(rawPacket, framing: header.framing))
+        try await sendStream(
+            PacketEncoder.encode(rawPacket, framing: header.framing, wantsQuickAck: wantsQuickAck, padding: padding)
+        )
     }
 
     /// Encrypts and sends bytes of the packet stream, whether they are packets or not.
     package func sendStream(_ plain: ByteBuffer, segments: SegmentPlan = .whole) async throws {
         // Up to `enqueue` nothing suspends: the order of the keystream is the order on the wire.
         var bytes = plain
-        bytes.withUnsafeMutableReadableBytes { outbound.apply(inPlace: $0) }
+        if !options.isBare { bytes.withUnsafeMutableReadableBytes { outbound.apply(inPlace: $0) } }
         if let held = heldHeader {
             heldHeader = nil
             bytes = ByteBuffer(bytes: held + Array(buffer: bytes))
@@ -200,7 +210,7 @@ package actor TelegramClient {
         packets.sent += 1
         let padding = header.framing == .paddedIntermediate ? Int.random(in: options.padding, using: &generator) : 0
         return PacketEncoder.encode(
-            MessageEnvelope.wrap(payload, id: UInt64(packets.sent) << 2),
+            MessageEnvelope.wrap(payload, id: UInt64(packets.sent) << 2, form: options.form),
             framing: header.framing,
             wantsQuickAck: wantsQuickAck,
             padding: generator.bytes(padding)
@@ -275,7 +285,7 @@ package actor TelegramClient {
             wire.writeBuffer(&bytes)
             try records?.down.decode(&wire, into: &fresh)
         }
-        fresh.withUnsafeMutableReadableBytes { inbound.apply(inPlace: $0) }
+        if !options.isBare { fresh.withUnsafeMutableReadableBytes { inbound.apply(inPlace: $0) } }
         plain.discardReadBytes()
         plain.writeBuffer(&fresh)
         return true

@@ -18,6 +18,10 @@ package struct TelegramClientOptions: Sendable {
     package var segments: SegmentPlan
     /// Keeps the 64-byte header back until the first packet and sends both in one write.
     package var joinsHeaderAndFirstPacket: Bool
+    /// What messages look like from outside; a proxy that looks into them wants one of the last two.
+    package var form: MessageEnvelope.Form
+    /// No obfuscation at all: the framing's tag in place of the header, and no cipher.
+    package var isBare: Bool
     /// Bytes of padding behind each packet, drawn from this range; padded intermediate only.
     package var padding: ClosedRange<Int>
     /// Seed of everything that is random here; nil: a new one each time.
@@ -36,6 +40,8 @@ package struct TelegramClientOptions: Sendable {
         leadingBytes: [UInt8] = [],
         segments: SegmentPlan = .whole,
         joinsHeaderAndFirstPacket: Bool = false,
+        form: MessageEnvelope.Form = .unencrypted,
+        isBare: Bool = false,
         padding: ClosedRange<Int> = 0...15,
         seed: UInt64? = nil,
         connect: ConnectOptions = ConnectOptions(),
@@ -49,6 +55,8 @@ package struct TelegramClientOptions: Sendable {
         self.leadingBytes = leadingBytes
         self.segments = segments
         self.joinsHeaderAndFirstPacket = joinsHeaderAndFirstPacket
+        self.form = form
+        self.isBare = isBare
         self.padding = padding
         self.seed = seed
         self.connect = connect

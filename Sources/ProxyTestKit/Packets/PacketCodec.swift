@@ -5,7 +5,8 @@ package import NIOCore
 package enum StreamItem: Sendable, Equatable {
     /// A packet with its transport padding; `wantsQuickAck` is the flag that clients set.
     case packet([UInt8], wantsQuickAck: Bool)
-    /// A quick acknowledgement of four bytes, top bit set; only servers send them.
+    /// A quick acknowledgement with the top bit set: four bytes, or in padded intermediate a packet that begins with -1;
+    /// only servers send them.
     case quickAck(UInt32)
     /// A packet of four bytes that carries a negative number (plus padding).
     case transportError(Int32)
@@ -56,6 +57,9 @@ package struct PacketDecoder: Sendable {
     /// Which end reads: the top bit of a length means something else on each side.
     package enum Side: Sendable { case client, server }
 
+    /// Packets that mean nothing, seen so far: fewer than 16 bytes that begin with 0. Servers put them behind quick
+    /// acknowledgements in padded intermediate, and clients take no notice (observed: tdlib).
+    package private(set) var emptyPackets = 0
     private let framing: PacketFraming
     private let side: Side
     /// Longest packet taken, in bytes.
@@ -69,23 +73,23 @@ package struct PacketDecoder: Sendable {
     /// The next item, or nil when more bytes are needed.
     /// - Throws: ``KitError/violation(_:)`` for lengths that no peer sends.
     package mutating func next(_ buffer: inout ByteBuffer) throws -> StreamItem? {
-        guard let head = try header(buffer) else { return nil }
-        switch head {
-        case .quickAck(let token):
-            buffer.moveReaderIndex(forwardBy: 4)
-            return .quickAck(token)
-        case .packet(let headerLength, let length, let flag):
+        while let head = try header(buffer) {
+            guard case .packet(let headerLength, let length, let flag) = head else {
+                return buffer.readInteger(endianness: framing == .abridged ? .big : .little).map { .quickAck($0) }
+            }
             guard length > 0, length <= Self.maximumLength, framing == .paddedIntermediate || length % 4 == 0 else {
                 throw KitError.violation("a packet of \(length) bytes, \(framing)")
             }
             guard buffer.readableBytes >= headerLength + length else { return nil }
             buffer.moveReaderIndex(forwardBy: headerLength)
-            return item(buffer.readBytes(length: length) ?? [], flag)
+            if let item = item(buffer.readBytes(length: length) ?? [], flag) { return item }
+            emptyPackets += 1
         }
+        return nil
     }
 
     private enum Head {
-        case quickAck(UInt32)
+        case quickAck
         case packet(headerLength: Int, length: Int, flag: Bool)
     }
 
@@ -95,7 +99,7 @@ package struct PacketDecoder: Sendable {
             guard let first = buffer.getInteger(at: start, as: UInt8.self) else { return nil }
             let flag = first & 0x80 != 0
             if flag, side == .client {
-                return buffer.getInteger(at: start, as: UInt32.self).map { .quickAck($0) }
+                return buffer.readableBytes >= 4 ? .quickAck : nil
             }
             guard first & 0x7f == 0x7f else {
                 return .packet(headerLength: 1, length: Int(first & 0x7f) * 4, flag: flag)
@@ -105,15 +109,21 @@ package struct PacketDecoder: Sendable {
         }
         guard let word = buffer.getInteger(at: start, endianness: .little, as: UInt32.self) else { return nil }
         let flag = word & 0x8000_0000 != 0
-        if flag, side == .client { return .quickAck(word) }
+        if flag, side == .client { return .quickAck }
         return .packet(headerLength: 4, length: Int(word & 0x7fff_ffff), flag: flag)
     }
 
-    private func item(_ packet: [UInt8], _ flag: Bool) -> StreamItem {
-        if side == .client, packet.count >= 4, packet.count < 20 {
-            let code = Int32(bitPattern: packet[0..<4].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) })
-            if code < 0 { return .transportError(code) }
+    /// Nil for a packet that means nothing.
+    private func item(_ packet: [UInt8], _ flag: Bool) -> StreamItem? {
+        guard side == .client, packet.count >= 4, packet.count < 20 else {
+            return .packet(packet, wantsQuickAck: flag)
         }
-        return .packet(packet, wantsQuickAck: flag)
+        let first = Int32(bitPattern: littleEndian(packet, at: 0, as: UInt32.self))
+        if framing == .paddedIntermediate, packet.count < 16 {
+            // The other way to acknowledge: a packet of -1 and the token, and an empty one behind it.
+            if first == -1, packet.count >= 8 { return .quickAck(littleEndian(packet, at: 4, as: UInt32.self)) }
+            if first == 0 { return nil }
+        }
+        return first < 0 ? .transportError(first) : .packet(packet, wantsQuickAck: flag)
     }
 }

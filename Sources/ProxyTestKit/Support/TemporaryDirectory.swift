@@ -30,4 +30,11 @@ package final class TemporaryDirectory: Sendable {
         try Data(text.utf8).write(to: url.appendingPathComponent(name))
         return path(name)
     }
+
+    /// Writes a file of any bytes and returns its path.
+    @discardableResult
+    package func write(_ bytes: [UInt8], to name: String) throws -> String {
+        try Data(bytes).write(to: url.appendingPathComponent(name))
+        return path(name)
+    }
 }

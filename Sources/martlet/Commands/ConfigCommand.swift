@@ -69,7 +69,9 @@ struct ConfigPrintCommand: AsyncParsableCommand {
         let loaded = try flags.load(ownFlags: ["--defaults", "--show-secrets"])
         Complaint.note(loaded.notes)
         FileOutput.print(
-            ConfigurationPrinter(settings: loaded.settings, given: loaded.given, showsSecrets: showsSecrets).text()
+            ConfigurationPrinter(
+                settings: loaded.settings, given: loaded.given, rows: loaded.rows, showsSecrets: showsSecrets
+            ).text()
         )
     }
 }

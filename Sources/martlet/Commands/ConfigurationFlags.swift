@@ -15,8 +15,14 @@ struct ConfigurationFlags: ParsableArguments {
     @OptionGroup(title: StrangerOptions.title)
     var strangers: SectionFlags<StrangerOptions>
 
+    @OptionGroup(title: LimitOptions.title)
+    var limits: SectionFlags<LimitOptions>
+
     @OptionGroup(title: RouteOptions.title)
     var routes: SectionFlags<RouteOptions>
+
+    @OptionGroup(title: MiddleProxyOptions.title)
+    var middleProxy: SectionFlags<MiddleProxyOptions>
 
     @OptionGroup(title: RunningOptions.title)
     var running: SectionFlags<RunningOptions>
@@ -27,11 +33,18 @@ struct ConfigurationFlags: ParsableArguments {
 
     /// The configuration from flags, environment and file.
     ///
-    /// - Parameter ownFlags: flags of the command itself, for suggestions.
+    /// - Parameters:
+    ///   - ownFlags: flags of the command itself, for suggestions.
+    ///   - takesWords: whether the command has a use for ``words``.
     /// - Throws: an exit code, after everything that is wrong was written to stderr.
-    func load(ownFlags: [String] = [], host: HostEnvironment = .current) throws(ExitCode) -> LoadedConfiguration {
+    func load(
+        ownFlags: [String] = [],
+        takesWords: Bool = false,
+        host: HostEnvironment = .current
+    ) throws(ExitCode) -> LoadedConfiguration {
         do {
-            return try ConfigurationLoader(flags: source(ownFlags: ownFlags, host: host), file: file, host: host).load()
+            let flags = source(ownFlags: ownFlags, takesWords: takesWords, host: host)
+            return try ConfigurationLoader(flags: flags, file: file, host: host).load()
         } catch {
             Complaint.write(error.errors.map(\.description))
             if error.exitStatus == .usage {
@@ -41,10 +54,17 @@ struct ConfigurationFlags: ParsableArguments {
         }
     }
 
+    /// The arguments that are neither flags nor their values.
+    var words: [String] { UnknownArguments(unrecognized, ownFlags: [], takesWords: true).words }
+
     /// What the command line says about the options.
-    func source(ownFlags: [String], host: HostEnvironment) -> GivenSource {
-        var source = GivenSource(errors: UnknownArguments(unrecognized, ownFlags: ownFlags).errors)
-        for values in [listening.values, strangers.values, routes.values, running.values] {
+    func source(ownFlags: [String], takesWords: Bool = false, host: HostEnvironment) -> GivenSource {
+        let unknown = UnknownArguments(unrecognized, ownFlags: ownFlags, takesWords: takesWords)
+        var source = GivenSource(errors: unknown.errors)
+        let sections = [
+            listening.values, strangers.values, limits.values, routes.values, middleProxy.values, running.values,
+        ]
+        for values in sections {
             source.values.merge(values) { first, _ in first }
         }
         for key in source.values.keys { source.values[key]?.directory = host.workingDirectory }
@@ -55,10 +75,13 @@ struct ConfigurationFlags: ParsableArguments {
 /// Arguments that no command knows.
 struct UnknownArguments {
     let errors: [ConfigurationError]
+    /// Those that a command takes.
+    let words: [String]
 
-    init(_ arguments: [String], ownFlags: [String]) {
+    init(_ arguments: [String], ownFlags: [String], takesWords: Bool = false) {
         let names = OptionTable.all.flatMap(\.flagSpellings) + ["--config", "--help", "--version"] + ownFlags
         var errors: [ConfigurationError] = []
+        var words: [String] = []
         var isValue = false
         for argument in arguments {
             if argument.hasPrefix("-"), argument != "-" {
@@ -73,6 +96,8 @@ struct UnknownArguments {
                 isValue = !argument.contains("=")
             } else if isValue {
                 isValue = false
+            } else if takesWords {
+                words.append(argument)
             } else {
                 errors.append(
                     ConfigurationError(
@@ -83,10 +108,11 @@ struct UnknownArguments {
             }
         }
         self.errors = errors
+        self.words = words
     }
 
     private static func suggestion(forWord word: String, _ flags: [String]) -> String? {
-        let commands = ["run", "link", "secret", "config", "help"]
+        let commands = ["run", "link", "users", "secret", "config", "help"]
         if commands.contains(word) { return "a command goes before its flags: martlet \(word) …" }
         if let command = NearestName.find(word, in: commands) { return "did you mean martlet \(command)?" }
         return NearestName.find("--\(word)", in: flags).map { "did you mean \($0)?" }

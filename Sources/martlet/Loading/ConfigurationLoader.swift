@@ -2,14 +2,20 @@ import ProxyPolicy
 
 /// A configuration whose every part was read and checked.
 struct LoadedConfiguration: Sendable {
-    /// Ready for use, except that ``ProxyConfiguration/secrets`` is empty when none was given.
+    /// Ready for use, except that nobody may use it when ``declaresUsers`` is false.
     var configuration: ProxyConfiguration
     /// What the options say, for printing.
     var settings: Settings
     /// Which options were given, and where.
     var given: GivenValues
+    /// The tables that may stand several times, by name.
+    var rows: GivenRows = [:]
     /// Remarks about values that were put right.
     var notes: [String]
+
+    /// Whether somebody may use the proxy by what the configuration says; else a secret of the state directory's, or
+    /// a user who was added at run time, has to.
+    var declaresUsers: Bool { !configuration.secrets.isEmpty || !configuration.users.isEmpty }
 }
 
 /// Everything that is wrong with a configuration, found in one go.
@@ -30,10 +36,14 @@ struct ConfigurationLoader {
     var file: String?
     var host: HostEnvironment
 
+    /// Bytes of a configuration file: some ten thousand users.
+    private static let longestFile = 4 << 20
+
     func load() throws(ConfigurationFailure) -> LoadedConfiguration {
         let directory = host.workingDirectory
         let environment = EnvironmentSource(variables: host.variables, directory: directory).read()
-        let sources = [flags, environment, readFile()]
+        let file = readFile()
+        let sources = [flags, environment, file]
         var errors = sources.flatMap(\.errors)
         var notes = sources.flatMap(\.notes)
 
@@ -42,23 +52,31 @@ struct ConfigurationLoader {
         var given: GivenValues = [:]
         for option in OptionTable.all {
             for value in sources.compactMap({ $0.values[option.key] }) {
-                var parsing = Parsing(option: option, value: value, home: host.home)
+                var reading = ValueReading(option, value, key: option.key, home: host.home)
                 var unused = Settings.defaults
                 if given[option.key] == nil {
-                    errors += parsing.apply(to: &settings)
-                    notes += parsing.notes
+                    errors += reading.apply(to: &settings)
+                    notes += reading.notes
                     given[option.key] = value
                 } else {
-                    errors += parsing.apply(to: &unused)
+                    errors += reading.apply(to: &unused)
                 }
             }
         }
-        var resolver = SettingsResolver(settings: settings, given: given)
+        let rows = file.rows
+        for table in OptionTable.tables {
+            for row in rows[table.name] ?? [] {
+                let result = table.read(row, host.home, &settings)
+                errors += result.errors
+                notes += result.notes
+            }
+        }
+        var resolver = SettingsResolver(settings: settings, given: given, rows: rows)
         let configuration = resolver.resolve(stateDirectory: host.defaultStateDirectory)
-        if errors.isEmpty { errors += resolver.errors + Self.fileErrors(configuration, given) }
+        if errors.isEmpty { errors += resolver.errors + NamedFiles(configuration: configuration, given: given).errors }
         guard errors.isEmpty else { throw ConfigurationFailure(errors: errors) }
         return LoadedConfiguration(
-            configuration: configuration, settings: settings, given: given, notes: notes + resolver.notes
+            configuration: configuration, settings: settings, given: given, rows: rows, notes: notes + resolver.notes
         )
     }
 
@@ -68,7 +86,7 @@ struct ConfigurationLoader {
             return GivenSource()
         }
         let absolute = host.absolute(path)
-        switch FileText.read(absolute, limit: 1 << 20) {
+        switch FileText.read(absolute, limit: Self.longestFile) {
         case .success(let text):
             let directory = absolute.split(separator: "/").dropLast().joined(separator: "/")
             return TOMLSource(path: path, directory: "/" + directory).read(text)
@@ -78,77 +96,5 @@ struct ConfigurationLoader {
                 ConfigurationError(source: source, problem: "\(quoted(path)) cannot be read: \(error)")
             ])
         }
-    }
-
-    /// Files that the configuration names must be there before anything starts.
-    private static func fileErrors(_ configuration: ProxyConfiguration, _ given: GivenValues) -> [ConfigurationError] {
-        guard let path = configuration.connect.caFile, let source = given["routes.ca_file"]?.source else { return [] }
-        switch FileText.read(path, limit: 16 << 20) {
-        case .success(let text) where text.contains("-----BEGIN CERTIFICATE-----"): return []
-        case .success:
-            return [
-                ConfigurationError(
-                    source: source, key: "routes.ca_file", problem: "\(quoted(path)) holds no PEM certificate"
-                )
-            ]
-        case .failure(let error):
-            return [
-                ConfigurationError(
-                    source: source, key: "routes.ca_file", problem: "\(quoted(path)) cannot be read: \(error)"
-                )
-            ]
-        }
-    }
-}
-
-/// Gives one source's texts to one option.
-private struct Parsing {
-    let option: OptionDefinition
-    let value: GivenValue
-    let home: String?
-    private(set) var notes: [String] = []
-
-    init(option: OptionDefinition, value: GivenValue, home: String?) {
-        self.option = option
-        self.value = value
-        self.home = home
-    }
-
-    mutating func apply(to settings: inout Settings) -> [ConfigurationError] {
-        var context = ValueContext(directory: value.directory, home: home)
-        let texts = option.spelledOut(value.items.map(\.text), notes: &context.notes)
-        let problems = option.apply(&settings, texts, &context)
-        notes = context.notes.map { "\(value.source): \($0)" }
-        return problems.map { problem in
-            let item = value.items.indices.contains(problem.item) ? value.items[problem.item] : nil
-            return ConfigurationError(option, item?.text ?? "", problem.reason, source: item?.source ?? value.source)
-        }
-    }
-}
-
-extension ConfigurationError {
-    /// `"2:foo" is not an IP address; expected DC:ADDRESS[:PORT], for example 2:149.154.167.220`.
-    fileprivate init(_ option: OptionDefinition, _ text: String, _ reason: InvalidValue, source: Source) {
-        let value = option.isSecret ? "the value" : quoted(text)
-        var hints: [String] = []
-        if let expected = reason.expected {
-            hints.append(expected.hasPrefix("did you mean") ? expected : "expected \(expected)")
-        }
-        if let example = reason.example { hints.append("for example \(example)") }
-        self.init(
-            source: source,
-            key: option.key,
-            problem: "\(value) \(reason.problem)",
-            hint: hints.isEmpty ? nil : hints.joined(separator: ", ")
-        )
-    }
-}
-
-extension OptionDefinition {
-    /// `0:0` is how people told tg-ws-proxy, which knows no empty list, that they want none.
-    fileprivate func spelledOut(_ texts: [String], notes: inout [String]) -> [String] {
-        guard emptyWord == "none", texts == ["0:0"] else { return texts }
-        notes.append("0:0 was taken as none")
-        return ["none"]
     }
 }

@@ -8,14 +8,18 @@ struct ConfigurationPrinter {
     var settings: Settings
     /// Which options were given, and where.
     var given: GivenValues
+    /// Which tables that may stand several times were given.
+    var rows: GivenRows = [:]
     var showsSecrets = false
+
+    private static let hiddenSecrets = "## The secrets are not shown; add --show-secrets to see them."
 
     func text() -> String {
         var blocks = [
             """
             ## Configuration of martlet. Lines with a single # are defaults and examples.
             ## Every key is also a flag and an environment variable; a flag goes before a variable, a variable before
-            ## this file. Times are numbers with ms, s, m, h or d.
+            ## this file. Times are numbers with ms, s, m, h or d, amounts of bytes with kB, MB, GB, KiB, MiB or GiB.
             """
         ]
         for option in OptionTable.all where option.path.count == 1 && !option.isTable { blocks.append(block(option)) }
@@ -25,6 +29,7 @@ struct ConfigurationPrinter {
             blocks += options.map { block($0) }
         }
         for option in OptionTable.all where option.isTable { blocks.append(block(option)) }
+        for table in OptionTable.tables { blocks += [documentation(of: table)] + rowBlocks(of: table) }
         return blocks.joined(separator: "\n\n")
     }
 
@@ -51,7 +56,7 @@ struct ConfigurationPrinter {
             guard isGiven else {
                 return ["#[\(option.key)]", "#" + Self.tableEntry(option.example.first ?? "", "name")]
             }
-            guard showsSecrets else { return ["## The secrets are not shown; add --show-secrets to see them."] }
+            guard showsSecrets else { return [Self.hiddenSecrets] }
             let texts = option.render(settings) ?? []
             return ["[\(option.key)]"]
                 + texts.enumerated().map { Self.tableEntry($1, SettingsResolver.name(forSecret: $0, of: texts.count)) }
@@ -61,12 +66,36 @@ struct ConfigurationPrinter {
         return ["#" + Self.assignment(of: option, option.example)]
     }
 
+    /// Every key of a table with an example. Examples are indented, so that they differ from options of the same name.
+    private func documentation(of table: TableDefinition) -> String {
+        var lines = Self.wrapped(table.summary, width: 110).map { "## \($0)" }
+        lines.append("#[[\(table.name)]]")
+        for field in table.fields {
+            lines += Self.wrapped(field.summary, width: 106).map { "##   \($0)" }
+            lines.append("#  \(Self.assignment(of: field))")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    /// The tables that were given, with what was given in them.
+    private func rowBlocks(of table: TableDefinition) -> [String] {
+        (rows[table.name] ?? []).enumerated().map { index, row in
+            var lines = ["[[\(table.name)]]"]
+            for field in table.fields where row.values[field.key] != nil {
+                guard let texts = table.render(settings, index, field.key) else { continue }
+                let isHidden = field.isSecret && !showsSecrets
+                lines.append(isHidden ? Self.hiddenSecrets : Self.assignment(of: field, texts))
+            }
+            return lines.joined(separator: "\n")
+        }
+    }
+
     /// `port = 1443`, by the option's example or by the given texts.
-    static func assignment(of option: OptionDefinition, _ texts: [String]? = nil) -> String {
+    static func assignment(of option: any ValueDefinition, _ texts: [String]? = nil) -> String {
         let texts = texts ?? option.example
         let literals = texts.map { option.isNumber ? $0 : tomlString($0) }
         let value = option.isList ? "[\(literals.joined(separator: ", "))]" : literals.last ?? "\"\""
-        return "\(option.path.last ?? option.key) = \(value)"
+        return "\(option.key.split(separator: ".").last ?? "") = \(value)"
     }
 
     /// `name = "secret"`, from `name=secret` or from a secret without a name of its own.

@@ -18,9 +18,21 @@ struct GivenValue: Sendable, Equatable {
 /// Values by option key.
 typealias GivenValues = [String: GivenValue]
 
+/// What the file says in one of several tables of a kind.
+struct GivenRow: Sendable, Equatable {
+    /// The table's beginning.
+    var source: ConfigurationError.Source
+    /// Values by the field's key.
+    var values: GivenValues = [:]
+}
+
+/// Tables that may stand several times, by name and in the order of the file.
+typealias GivenRows = [String: [GivenRow]]
+
 /// What one source had to say: values, and everything wrong with how they were named.
 struct GivenSource: Sendable {
     var values: GivenValues = [:]
+    var rows: GivenRows = [:]
     var errors: [ConfigurationError] = []
     var notes: [String] = []
 }
@@ -35,19 +47,11 @@ extension String {
 }
 
 extension Substring {
-    fileprivate func trimmingBlanks() -> String {
+    func trimmingBlanks() -> String {
         var text = self
         while let first = text.first, first.isWhitespace { text.removeFirst() }
         while let last = text.last, last.isWhitespace { text.removeLast() }
         return String(text)
-    }
-}
-
-extension OptionDefinition {
-    /// The texts in one text from a flag or a variable.
-    func texts(from text: String) -> [String] {
-        guard case .list(let separators) = shape else { return [String(text[...].trimmingBlanks())] }
-        return text.pieces(separators: separators)
     }
 }
 

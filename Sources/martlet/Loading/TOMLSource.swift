@@ -47,7 +47,11 @@ private struct Reader {
 
     mutating func read(_ node: TOMLNode, at path: [String]) {
         if let option = OptionTable.option(forKey: path.joined(separator: ".")), path.count == option.path.count {
-            add(option, node, at: path)
+            result.values[option.key] = value(option, node, at: path, key: option.key)
+            return
+        }
+        if path.count == 1, let table = OptionTable.table(path[0]) {
+            readRows(of: table, node, at: path)
             return
         }
         guard path.isEmpty || OptionTable.isTable(path) else {
@@ -61,21 +65,62 @@ private struct Reader {
         for entry in entries { read(entry.value, at: path + [entry.key]) }
     }
 
-    private mutating func add(_ option: OptionDefinition, _ node: TOMLNode, at path: [String]) {
+    /// Tables that may stand several times. Their keys are named without the table's number: the line says which.
+    private mutating func readRows(of table: TableDefinition, _ node: TOMLNode, at path: [String]) {
+        let hint = "expected [[\(table.name)]], in two brackets, and its keys below, once for each"
+        guard case .array(let elements) = node else {
+            fail(path, "must be a list of tables", hint: hint)
+            return
+        }
+        for (index, element) in elements.enumerated() {
+            let rowPath = path + [String(index)]
+            guard case .table(let entries) = element else {
+                fail(rowPath, "must be a list of tables", hint: hint, key: path)
+                continue
+            }
+            var row = GivenRow(source: place(rowPath))
+            for entry in entries {
+                let key = "\(table.name).\(entry.key)"
+                guard let field = table.field(entry.key) else {
+                    let nearest = NearestName.find(entry.key, in: table.fields.map(\.key))
+                    fail(
+                        rowPath + [entry.key], "is not a key of [[\(table.name)]]",
+                        hint: nearest.map { "did you mean \($0)?" }, key: [key]
+                    )
+                    continue
+                }
+                // Also when it is refused: it is not missing.
+                row.values[field.key] =
+                    value(field, entry.value, at: rowPath + [entry.key], key: key)
+                    ?? GivenValue(items: [], source: place(rowPath + [entry.key]), directory: source.directory)
+            }
+            result.rows[table.name, default: []].append(row)
+        }
+    }
+
+    /// What the file says about one value; nil after it was refused.
+    private mutating func value(
+        _ definition: any ValueDefinition,
+        _ node: TOMLNode,
+        at path: [String],
+        key: String
+    ) -> GivenValue? {
         var items: [GivenValue.Item] = []
         switch node {
         case .scalar(let text):
-            items = option.texts(from: text).map { item($0, at: path) }
-        case .array(let elements) where option.isList:
+            items = definition.texts(from: text).map { item($0, at: path) }
+        case .other(let text) where definition.placeholder == "DATE":
+            items = [item(text, at: path)]
+        case .array(let elements) where definition.isList:
             for (index, element) in elements.enumerated() {
                 let place = path + [String(index)]
                 guard case .scalar(let text) = element else {
-                    fail(place, "must be a text", key: path)
+                    fail(place, "must be a text", key: [key])
                     continue
                 }
                 items.append(item(text, at: place))
             }
-        case .table(let entries) where option.isList && option.placeholder.contains("="):
+        case .table(let entries) where definition.isList && definition.placeholder.contains("="):
             for entry in entries {
                 let place = path + [entry.key]
                 guard case .scalar(let text) = entry.value else {
@@ -85,11 +130,12 @@ private struct Reader {
                 items.append(item("\(entry.key)=\(text)", at: place))
             }
         default:
-            let expected = option.isList ? "a text or a list of texts" : "one value"
-            fail(path, "must be \(expected)", hint: "for example \(ConfigurationPrinter.assignment(of: option))")
-            return
+            let expected = definition.isList ? "a text or a list of texts" : "one value"
+            let hint = "for example \(ConfigurationPrinter.assignment(of: definition))"
+            fail(path, "must be \(expected)", hint: hint, key: [key])
+            return nil
         }
-        result.values[option.key] = GivenValue(items: items, source: place(path), directory: source.directory)
+        return GivenValue(items: items, source: place(path), directory: source.directory)
     }
 
     private func item(_ text: String, at path: [String]) -> GivenValue.Item {
@@ -116,7 +162,8 @@ private struct Reader {
             }
             ?? OptionTable.all.first { $0.path.last == name || $0.flag == name.replacing("_", with: "-") }?.key
             ?? NearestName.find(key, in: OptionTable.all.map(\.key))
-            ?? NearestName.find(key, in: Set(OptionTable.all.map { $0.path[0] }).sorted())
+            ?? NearestName.find(
+                key, in: Set(OptionTable.all.map { $0.path[0] } + OptionTable.tables.map(\.name)).sorted())
         return found.map { "did you mean \($0)?" }
     }
 }

@@ -1,16 +1,7 @@
 import ProxyPolicy
 
 /// One option: its names in all three sources, its form, its meaning and its documentation.
-struct OptionDefinition: Sendable {
-    enum Shape: Sendable, Equatable {
-        /// One value; of several flags the last counts.
-        case value
-        /// True or false; on the command line a flag and its `--no-` form.
-        case toggle
-        /// Any number of values; in flags and variables these characters separate them.
-        case list(separators: String)
-    }
-
+struct OptionDefinition: ValueDefinition {
     /// A flag without value that stands for a value of the option: `-v` for `--log-level debug`.
     struct Shorthand: Sendable {
         let flag: String
@@ -20,33 +11,27 @@ struct OptionDefinition: Sendable {
         let summary: String
     }
 
-    /// What is wrong with one of the texts that an option was given.
-    struct Problem: Sendable, Equatable {
-        /// The index of the text.
-        var item: Int
-        var reason: InvalidValue
-    }
-
-    typealias Apply = @Sendable (inout Settings, [String], inout ValueContext) -> [Problem]
-
-    /// The path in the configuration file: `routes.dc_ip`.
-    let key: String
     /// The flag without dashes; a toggle's positive form.
     let flag: String
-    let shape: Shape
-    let placeholder: String
-    let isNumber: Bool
-    let isSecret: Bool
-    let summary: String
-    /// Texts that could be given, for documentation and for the printed configuration when there is no default.
-    let example: [String]
-    /// The word that empties a list or unsets a value.
-    let emptyWord: String?
-    /// Puts texts into the settings; whatever is wrong is returned and leaves the settings as they were.
-    let apply: Apply
-    /// The texts that give the settings' value; nil when there is none.
-    let render: @Sendable (Settings) -> [String]?
+    /// The value that the option sets.
+    let field: FieldDefinition<Settings>
     var shorthand: Shorthand?
+
+    init(flag: String, _ field: FieldDefinition<Settings>) {
+        self.flag = flag
+        self.field = field
+    }
+
+    var key: String { field.key }
+    var shape: ValueShape { field.shape }
+    var placeholder: String { field.placeholder }
+    var isNumber: Bool { field.isNumber }
+    var isSecret: Bool { field.isSecret }
+    var summary: String { field.summary }
+    var example: [String] { field.example }
+    var emptyWord: String? { field.emptyWord }
+    var apply: @Sendable (inout Settings, [String], inout ValueContext) -> [ValueProblem] { field.apply }
+    var render: @Sendable (Settings) -> [String]? { field.render }
 }
 
 extension OptionDefinition {
@@ -68,10 +53,6 @@ extension OptionDefinition {
     /// Keys of the tables above the option's own name, and that name.
     var path: [String] { key.split(separator: ".").map(String.init) }
 
-    var isList: Bool {
-        if case .list = shape { true } else { false }
-    }
-
     func withShorthand(_ shorthand: Shorthand) -> Self {
         var copy = self
         copy.shorthand = shorthand
@@ -89,20 +70,7 @@ extension OptionDefinition {
         _ summary: String,
         example: String
     ) -> Self {
-        Self(
-            key: key, flag: flag, shape: .value, placeholder: form.placeholder, isNumber: form.isNumber,
-            isSecret: form.isSecret, summary: summary, example: [example], emptyWord: nil,
-            apply: { settings, texts, context in
-                guard let text = texts.last else { return [] }
-                do throws(InvalidValue) {
-                    settings[keyPath: path] = try form.parse(text, &context)
-                    return []
-                } catch {
-                    return [Problem(item: texts.count - 1, reason: error)]
-                }
-            },
-            render: { settings in form.print(settings[keyPath: path]).map { [$0] } }
-        )
+        Self(flag: flag, .value(key, path, form, summary, example: example))
     }
 
     /// An option whose value may be absent; `absence` is the word for that, if there is one.
@@ -115,7 +83,7 @@ extension OptionDefinition {
         _ summary: String,
         example: String
     ) -> Self {
-        value(key, flag: flag, path, form.optional(absence: absence), summary, example: example)
+        Self(flag: flag, .value(key, path, form, absence: absence, summary, example: example))
     }
 
     /// A switch that lives at `path`.
@@ -125,11 +93,7 @@ extension OptionDefinition {
         _ path: any WritableKeyPath<Settings, Bool> & Sendable,
         _ summary: String
     ) -> Self {
-        let value = value(key, flag: flag, path, .bool, summary, example: "true")
-        return Self(
-            key: key, flag: flag, shape: .toggle, placeholder: value.placeholder, isNumber: true, isSecret: false,
-            summary: summary, example: value.example, emptyWord: nil, apply: value.apply, render: value.render
-        )
+        Self(flag: flag, .toggle(key, path, summary))
     }
 
     /// A list whose elements are stored and loaded by the given functions.
@@ -147,30 +111,11 @@ extension OptionDefinition {
         store: @escaping @Sendable ([Element]?, inout Settings) -> Void
     ) -> Self {
         Self(
-            key: key, flag: flag, shape: .list(separators: separators), placeholder: form.placeholder,
-            isNumber: form.isNumber, isSecret: form.isSecret, summary: summary, example: example,
-            emptyWord: emptyWord,
-            apply: { settings, texts, context in
-                if let emptyWord, texts == [emptyWord] {
-                    store(nil, &settings)
-                    return []
-                }
-                var elements: [Element] = []
-                var problems: [Problem] = []
-                for (item, text) in texts.enumerated() {
-                    do throws(InvalidValue) {
-                        if text == emptyWord {
-                            throw InvalidValue("means an empty list and cannot stand beside other values")
-                        }
-                        elements.append(try form.parse(text, &context))
-                    } catch {
-                        problems.append(Problem(item: item, reason: error))
-                    }
-                }
-                if problems.isEmpty { store(elements, &settings) }
-                return problems
-            },
-            render: { settings in load(settings).compactMap { form.print($0) } }
+            flag: flag,
+            .list(
+                key, form, summary, example: example, separators: separators, emptyWord: emptyWord, load: load,
+                store: store
+            )
         )
     }
 }

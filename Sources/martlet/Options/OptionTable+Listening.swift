@@ -29,6 +29,17 @@ enum ListeningOptions: OptionSection {
             .integer(0...256, placeholder: "COUNT"),
             "Event loops; 0 means one on a loopback address and one per core elsewhere.", example: "2"
         ),
+        OptionDefinition(flag: "accept", .transports("listen.accept", \.configuration.listen.transports)),
+        OptionDefinition(
+            flag: "window-clamp", .windowClamp("listen.window_clamp", \.configuration.listen.socket.windowClampBytes)
+        ),
+        OptionDefinition(
+            flag: "keepalive", .keepAlive("listen.keepalive", \.configuration.listen.socket.keepAliveSeconds)
+        ),
+        OptionDefinition(
+            flag: "user-timeout",
+            .userTimeout("listen.user_timeout", \.configuration.listen.socket.userTimeoutMilliseconds)
+        ),
         secrets,
         .value(
             "link.server", flag: "link-server", \.configuration.link.server,
@@ -48,7 +59,7 @@ enum ListeningOptions: OptionSection {
     private static let secrets = OptionDefinition.list(
         "secrets", flag: "secret", .secret,
         "Secret that clients use, optionally with a name: 32 hex digits, dd…, ee…, or the same in base64. Without"
-            + " any, one is made on the first start and kept in the state directory.",
+            + " any secret or user, one is made on the first start and kept in the state directory.",
         example: ["family=dd000102030405060708090a0b0c0d0e0f"],
         separators: ",;",
         load: { $0.secrets },

@@ -88,7 +88,7 @@ enum RouteOptions: OptionSection {
             "Ask other people's Cloudflare domains when every route of yours and Telegram's has failed."
         ),
         .value(
-            "cloudflare.list_url", flag: "cf-list-url", \.configuration.routes.listURL, .url, absence: "off",
+            "cloudflare.list_url", flag: "cf-list-url", \.configuration.routes.listURL, .url(or: "off"), absence: "off",
             "Where the community's list is fetched hourly; `off` keeps to the built-in one.", example: "off"
         ),
         .list(

@@ -1,8 +1,8 @@
 import ProxyPolicy
 
-/// What happens to connections that are no client's, and how many connections there may be.
+/// What happens to connections that are no client's.
 enum StrangerOptions: OptionSection {
-    static let title = "FakeTLS, strangers and limits"
+    static let title = "FakeTLS and strangers"
 
     private static let handshakeTime: ClosedRange<Int64> = 100...600_000
 
@@ -40,22 +40,6 @@ enum StrangerOptions: OptionSection {
             "handshake.replay_life", flag: "replay-life", \.configuration.handshake.replayLifeSeconds,
             ValueForm<Int64>.duration(1_000...604_800_000).converted({ $0 / 1_000 }, back: { $0 * 1_000 }),
             "How long a client's first bytes are remembered, so that nobody can play them back.", example: "6h"
-        ),
-        .value(
-            "limits.connections", flag: "max-connections", \.configuration.limits.connections,
-            ValueForm<Int>.integer(0...10_000_000, placeholder: "COUNT")
-                .converted({ $0 == 0 ? nil : $0 }, back: { $0 ?? 0 }),
-            "Clients at once; 0 computes it from the limit on open files.", example: "10000"
-        ),
-        .value(
-            "limits.half_open", flag: "max-half-open", \.configuration.limits.halfOpen,
-            .integer(1...1_000_000, placeholder: "COUNT"),
-            "Connections at once that have not proven themselves yet.", example: "1024"
-        ),
-        .value(
-            "limits.half_open_per_address", flag: "max-half-open-per-address",
-            \.configuration.limits.halfOpenPerAddress, .integer(1...1_000_000, placeholder: "COUNT"),
-            "The same from one address (IPv6: one /64).", example: "16"
         ),
     ]
 }

@@ -8,7 +8,8 @@ protocol OptionSection: Sendable {
 /// printed configuration are all made from it; nothing about an option stands anywhere else.
 enum OptionTable {
     static let sections: [any OptionSection.Type] = [
-        ListeningOptions.self, StrangerOptions.self, RouteOptions.self, RunningOptions.self,
+        ListeningOptions.self, StrangerOptions.self, LimitOptions.self, RouteOptions.self, MiddleProxyOptions.self,
+        RunningOptions.self,
     ]
 
     static let all: [OptionDefinition] = sections.flatMap { $0.options }
@@ -18,7 +19,7 @@ enum OptionTable {
     static func option(forKey key: String) -> OptionDefinition? { byKey[key] }
 
     /// Whether the path is a table that holds options.
-    static func isTable(_ path: [String]) -> Bool { tables.contains(path) }
+    static func isTable(_ path: [String]) -> Bool { tablePaths.contains(path) }
 
-    private static let tables = Set(all.flatMap { option in option.path.indices.map { Array(option.path[..<$0]) } })
+    private static let tablePaths = Set(all.flatMap { option in option.path.indices.map { Array(option.path[..<$0]) } })
 }

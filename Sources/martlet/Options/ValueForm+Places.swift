@@ -189,11 +189,17 @@ extension ValueForm where Value == String {
         }
     }
 
-    static var url: Self {
+    static var url: Self { url(or: nil) }
+
+    /// - Parameter word: what may stand instead of an address, for the message.
+    static func url(or word: String?) -> Self {
         Self(placeholder: "URL") { text, _ throws(InvalidValue) in
             guard let scheme = text.firstRange(of: "://"), ["https", "http"].contains(text[..<scheme.lowerBound]),
                 scheme.upperBound < text.endIndex, text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
-            else { throw InvalidValue("is not an address of a web page", expected: "https://…, or off") }
+            else {
+                let other = word.map { ", or \($0)" } ?? ""
+                throw InvalidValue("is not an address of a web page", expected: "https://…\(other)")
+            }
             return text
         } print: {
             $0

@@ -34,13 +34,38 @@ extension ValueForm where Value == GivenSecret {
     }
 
     private static func isName(_ text: String) -> Bool {
-        (1...64).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-                case UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "."): true
-                default: false
-                }
+        // In `NAME=TEXT` an @ is more likely a slip than a part of a name.
+        UserDirectory.isName(text) && !text.contains("@")
+    }
+}
+
+extension ValueForm where Value == ProxySecret {
+    /// A secret alone: its name is told elsewhere. The text is never part of a message.
+    static var bareSecret: Self {
+        Self(placeholder: "SECRET", isSecret: true) { text, _ throws(InvalidValue) in
+            do throws(SecretError) {
+                return try ProxySecret(parsing: text)
+            } catch {
+                throw InvalidValue("was not accepted: \(error.message)")
             }
+        } print: {
+            $0.text
+        }
+    }
+}
+
+extension ValueForm where Value == String {
+    /// What a user is called.
+    static var userName: Self {
+        Self(placeholder: "NAME") { text, _ throws(InvalidValue) in
+            guard UserDirectory.isName(text) else {
+                throw InvalidValue(
+                    "is not a user's name", expected: "1 to 64 letters, digits and any of - . _ @", example: "alice"
+                )
+            }
+            return text
+        } print: {
+            $0.isEmpty ? nil : $0
+        }
     }
 }

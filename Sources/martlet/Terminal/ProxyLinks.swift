@@ -11,7 +11,10 @@ import ProxyPolicy
 
 /// The links that put a client on this proxy.
 struct ProxyLink: Sendable, Equatable {
+    /// Of the secret, or of the user whose it is.
     var name: String
+    /// Which of the user's secrets; nil when there is one.
+    var number: Int?
     /// `plain`, `padded` or `faketls`.
     var kind: String
     var server: String
@@ -23,21 +26,32 @@ struct ProxyLink: Sendable, Equatable {
     /// `https://t.me/proxy?…`, for everything that opens web pages, phone cameras among them.
     var web: String
 
-    /// Links for every secret, in the order of the configuration.
+    /// Links for every secret and every user who is let in, in the order of the configuration. There are none when no
+    /// port is known: the only listeners are Unix sockets, or the system chooses.
     ///
-    /// - Parameter port: the port that was bound, when the configuration lets the system choose.
-    static func all(for configuration: ProxyConfiguration, port: Int? = nil) -> [ProxyLink] {
-        let server = configuration.link.server ?? LinkServer.address(forListening: configuration.listen.host)
-        let port = configuration.link.port ?? port ?? configuration.listen.port
-        return configuration.secrets.map { entry in
-            let secret = entry.secret.forLinks
-            let links = secret.proxyLink(server: server, port: port)
+    /// - Parameters:
+    ///   - names: secrets and users to choose; nil is all.
+    ///   - port: the port that was bound, when the configuration lets the system choose.
+    static func all(for configuration: ProxyConfiguration, names: Set<String>? = nil, port: Int? = nil) -> [ProxyLink] {
+        let secrets = configuration.secrets.map { (name: $0.name, number: Int?.none, secret: $0.secret) }
+        let users = configuration.users.filter { names != nil || $0.isEnabled }
+        let userSecrets = users.flatMap { user in
+            user.secrets.enumerated().map { (user.name, user.secrets.count > 1 ? $0 + 1 : nil, $1) }
+        }
+        return (secrets + userSecrets).filter { names?.contains($0.name) ?? true }.compactMap { name, number, secret in
+            let door = LinkDoor(for: secret, configuration, port: port)
+            guard door.port != 0 else { return nil }
+            let shown = door.form(of: secret)
+            let links = shown.proxyLink(server: door.server, port: door.port)
             return ProxyLink(
-                name: entry.name, kind: entry.secret.kindName, server: server, port: port, secret: secret.text,
-                app: links.tg, web: links.web
+                name: name, number: number, kind: secret.kindName, server: door.server, port: door.port,
+                secret: shown.text, app: links.tg, web: links.web
             )
         }
     }
+
+    /// What people call it: `"alice"`, `"alice", secret 2`.
+    var title: String { quoted(name) + (number.map { ", secret \($0)" } ?? "") }
 
     var json: String {
         JSONText.object([
@@ -48,13 +62,35 @@ struct ProxyLink: Sendable, Equatable {
     }
 }
 
-extension ProxySecret {
-    /// Links ask clients for padded packets, whose lengths tell an observer less: the proxy takes them for every
-    /// plain secret too.
-    fileprivate var forLinks: ProxySecret {
-        kind == .plain ? ProxySecret(key: key, kind: .padded) : self
+/// Where a secret's link leads.
+private struct LinkDoor {
+    let server: String
+    /// 0 when it is not known.
+    let port: Int
+    private let transports: ClientTransports
+
+    /// The first listener that takes the secret.
+    init(for secret: ProxySecret, _ configuration: ProxyConfiguration, port: Int?) {
+        let wanted: ClientTransports = secret.isFakeTLS ? .fakeTLS : [.padded, .obfuscated2]
+        let doors = configuration.placesWithTransports.compactMap { place, transports in
+            if case .tcp(let host, let port) = place { (host: host, port: port, transports: transports) } else { nil }
+        }
+        let door = doors.first { !$0.transports.isDisjoint(with: wanted) } ?? doors.first
+        let host = door?.host ?? IPAddress(v4: 0)
+        let bound = door.map { $0.port == 0 ? port ?? 0 : $0.port }
+        server = configuration.link.server ?? LinkServer.address(forListening: host)
+        self.port = configuration.link.port ?? bound ?? 0
+        transports = door?.transports ?? .standard
     }
 
+    /// Links ask clients for padded packets, whose lengths tell an observer less: the proxy takes them for every
+    /// plain secret too, unless the listener takes none.
+    func form(of secret: ProxySecret) -> ProxySecret {
+        secret.kind == .plain && transports.contains(.padded) ? ProxySecret(key: secret.key, kind: .padded) : secret
+    }
+}
+
+extension ProxySecret {
     fileprivate var kindName: String {
         switch kind {
         case .plain: "plain"

@@ -11,6 +11,9 @@ struct StartupBanner: Sendable {
         case never
     }
 
+    /// More links than a screen holds help nobody.
+    private static let linksAtMost = 5
+
     var place: String
     var links: LinkPart
     var routes: [RouteReadiness]
@@ -18,7 +21,10 @@ struct StartupBanner: Sendable {
     /// The whole text, without a line break at its end.
     var text: String {
         let routes = (["Routes to Telegram:"] + Self.routeLines(routes)).joined(separator: "\n")
-        return ["Martlet is ready on \(place).", links.text, routes].joined(separator: "\n\n") + "\n"
+        var links = links
+        links.atMost = Self.linksAtMost
+        return ["Martlet is ready on \(place).", links.text, routes].filter { !$0.isEmpty }.joined(separator: "\n\n")
+            + "\n"
     }
 
     /// One line per kind of route.
@@ -38,13 +44,20 @@ extension StartupBanner {
         var links: [ProxyLink]
         var qr: QRChoice
         var terminal: Terminal
+        /// The rest is only counted.
+        var atMost = Int.max
 
         var text: String {
-            (links.map(linkBlock) + [qrBlock, loopbackNote].compactMap { $0 }).joined(separator: "\n\n")
+            (links.prefix(atMost).map(linkBlock) + [restNote, qrBlock, loopbackNote].compactMap { $0 })
+                .joined(separator: "\n\n")
+        }
+
+        private var restNote: String? {
+            links.count > atMost ? "`martlet link` shows the other \(links.count - atMost)." : nil
         }
 
         private func linkBlock(_ link: ProxyLink) -> String {
-            let title = links.count == 1 ? "Open one of these links with Telegram:" : "Links of \(quoted(link.name)):"
+            let title = links.count == 1 ? "Open one of these links with Telegram:" : "Links of \(link.title):"
             return "\(title)\n  \(link.app)\n  \(link.web)"
         }
 
@@ -57,7 +70,7 @@ extension StartupBanner {
                 return "Make the terminal \(QRDrawing.width(code)) columns wide to see the link as a QR code."
             }
             let drawing = QRDrawing.lines(code, isColoured: terminal.isInteractive).joined(separator: "\n")
-            return links.count == 1 ? drawing : "QR code of \(quoted(link.name)):\n\(drawing)"
+            return links.count == 1 ? drawing : "QR code of \(link.title):\n\(drawing)"
         }
 
         private var loopbackNote: String? {

@@ -40,3 +40,14 @@ func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws ->
     defer { try? FileManager.default.removeItem(atPath: directory) }
     return try body(directory)
 }
+
+/// Files that examples name, made for one test: they have to be there.
+func withExampleFiles(_ example: [String], _ body: ([String]) throws -> Void) throws {
+    try withTemporaryDirectory { directory in
+        let place = "/etc/martlet"
+        for text in example where text.hasPrefix(place) {
+            try "".write(toFile: directory + text.dropFirst(place.count), atomically: true, encoding: .utf8)
+        }
+        try body(example.map { $0.hasPrefix(place) ? directory + $0.dropFirst(place.count) : $0 })
+    }
+}

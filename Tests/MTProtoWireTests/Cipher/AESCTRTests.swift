@@ -81,4 +81,37 @@ struct AESCTRTests {
         _ = cipher.apply([UInt8](repeating: 0, count: 40))
         #expect(cipher.offset == 36)
     }
+
+    @Test("without keys there is an offset and a keystream of zeros")
+    func identity() throws {
+        var identity = AESCTR(nil)
+        #expect(identity.apply(NISTVector.plaintext) == NISTVector.plaintext)
+        #expect(identity.offset == 64)
+        identity.seek(to: 3)
+        #expect(identity.offset == 3)
+        var keystream = [UInt8](repeating: 0xaa, count: 40)
+        keystream.withUnsafeMutableBytes { identity.keystream(at: 1, into: $0) }
+        #expect(keystream == [UInt8](repeating: 0, count: 40))
+        #expect(identity.offset == 3)
+    }
+
+    @Test("a keystream of zeros beside another one leaves that alone, on either side", arguments: [false, true])
+    func identityBesideAnother(isFirst: Bool) throws {
+        var identity = AESCTR(nil)
+        var cipher = try NISTVector.cipher()
+        var result = [UInt8](repeating: 0, count: 64)
+        NISTVector.plaintext.withUnsafeBytes { source in
+            result.withUnsafeMutableBytes { result in
+                guard let start = result.baseAddress else { return }
+                if isFirst {
+                    AESCTR.transcode(&identity, &cipher, source, into: start)
+                } else {
+                    AESCTR.transcode(&cipher, &identity, source, into: start)
+                }
+            }
+        }
+        #expect(result == NISTVector.ciphertext)
+        #expect(identity.offset == 64)
+        #expect(cipher.offset == 64)
+    }
 }

@@ -21,4 +21,10 @@ enum ProcessorFlags {
         ]
         return needs.filter { $0.flags.isSubset(of: words) }.map(\.name) + ["portable"]
     }
+
+    /// The name of the CRCs that the processor's own levels bring.
+    static var crcName: String {
+        if words.contains("pclmulqdq") { return "pclmulqdq" }
+        return words.contains("crc32") ? "armv8-crc" : "portable"
+    }
 }

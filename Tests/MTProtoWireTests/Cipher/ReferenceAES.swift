@@ -35,6 +35,15 @@ struct ReferenceAES {
         return Array(bytes[skipped..<skipped + count])
     }
 
+    /// Whole blocks in CBC mode.
+    func cbc(iv: [UInt8], _ plaintext: [UInt8]) -> [UInt8] {
+        var chain = iv
+        return stride(from: 0, to: plaintext.count, by: 16).flatMap { start in
+            chain = encrypt(Self.xor(chain, Array(plaintext[start..<start + 16])))
+            return chain
+        }
+    }
+
     func encrypt(_ block: [UInt8]) -> [UInt8] {
         var state = Self.xor(block, roundKeys[0])
         for round in 1...14 {

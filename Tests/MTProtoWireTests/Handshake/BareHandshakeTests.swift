@@ -13,14 +13,13 @@ struct BareHandshakeTests {
             for dataCenter: Int16 in [1, -2, 203, 0, 10_002, .min, .max] {
                 let client = TestClient(secret: secret, framing: framing, dataCenter: dataCenter)
                 let trace = HandshakeBench(Self.secrets).trace([client.stream(Self.payload)])
-                #expect(trace.acceptedHeader?.framing == framing)
-                #expect(trace.acceptedHeader?.dataCenterWire == dataCenter)
-                #expect(trace.acceptedHeader?.clientToProxy == client.header.outbound)
-                #expect(trace.acceptedHeader?.proxyToClient == client.header.inbound)
-                guard case .accepted(index, _, usesFakeTLS: false) = trace.verdict else {
-                    Issue.record("\(trace)")
-                    continue
-                }
+                #expect(trace.accepted?.framing == framing)
+                #expect(trace.accepted?.dataCenterWire == dataCenter)
+                #expect(trace.accepted?.clientToProxy == client.header.outbound)
+                #expect(trace.accepted?.proxyToClient == client.header.inbound)
+                #expect(trace.accepted?.secretIndex == index)
+                #expect(trace.accepted?.headerLength == 64)
+                #expect(trace.accepted?.usesFakeTLS == false)
                 #expect(trace.stream == Self.payload)
             }
         }
@@ -32,7 +31,7 @@ struct BareHandshakeTests {
         let bench = HandshakeBench(Self.secrets + [ProxySecret(key: key, kind: .padded)])
         let frame = vector.firstFrameWire?.bytes ?? []
         let trace = bench.trace([vector.wireHeader64.bytes + frame])
-        #expect(trace.acceptedHeader?.dataCenterWire == vector.dc)
+        #expect(trace.accepted?.dataCenterWire == vector.dc)
         #expect(trace.stream == vector.firstFramePlain?.bytes ?? [])
     }
 
@@ -50,7 +49,7 @@ struct BareHandshakeTests {
     func replay() {
         var bench = HandshakeBench(Self.secrets)
         let stream = TestClient(secret: TestSecrets.plain).stream(Self.payload)
-        #expect(bench.run([stream]).acceptedHeader != nil)
+        #expect(bench.run([stream]).accepted != nil)
         let replayed = bench.run([stream])
         #expect(replayed.reason == .replayedHeader)
         #expect(replayed.forMaskHost == stream)

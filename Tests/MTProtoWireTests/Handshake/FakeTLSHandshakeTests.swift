@@ -40,13 +40,12 @@ struct FakeTLSHandshakeTests {
                 let pieces = [Self.hello(secret), client.records(Self.payload)]
                 for cut in [pieces, [Array(pieces.joined())]] {
                     let trace = HandshakeBench(Self.secrets).trace(cut)
-                    #expect(trace.acceptedHeader?.framing == framing)
-                    #expect(trace.acceptedHeader?.dataCenterWire == dataCenter)
+                    #expect(trace.accepted?.framing == framing)
+                    #expect(trace.accepted?.dataCenterWire == dataCenter)
                     #expect(trace.stream == Self.payload)
-                    guard case .accepted(index, _, usesFakeTLS: true) = trace.verdict else {
-                        Issue.record("\(trace.verdict)")
-                        continue
-                    }
+                    #expect(trace.accepted?.secretIndex == index)
+                    #expect(trace.accepted?.headerLength == 64)
+                    #expect(trace.accepted?.usesFakeTLS == true)
                 }
             }
         }
@@ -168,7 +167,7 @@ struct FakeTLSHandshakeTests {
     func replayedHeader() {
         var bench = HandshakeBench([TestSecrets.fakeTLS, ProxySecret(key: TestSecrets.fakeTLS.key, kind: .plain)])
         let client = TestClient(secret: TestSecrets.fakeTLS)
-        #expect(bench.run([Self.hello(), client.records([])]).acceptedHeader != nil)
+        #expect(bench.run([Self.hello(), client.records([])]).accepted != nil)
         #expect(bench.run([client.stream([])]).reason == .replayedHeader)
         let trace = bench.run([Self.hello(timestamp: Self.t0 + 1), client.records([])])
         #expect(trace.reason == .replayedHeader)

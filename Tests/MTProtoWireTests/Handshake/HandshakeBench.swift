@@ -5,9 +5,19 @@ import NIOCore
 struct FixedEnvironment: HandshakeEnvironment {
     var unixTime: UInt32 = VectorFiles.fakeTLS.t0
     var startTime: UInt32 = VectorFiles.fakeTLS.t0 - 86_400
+    var hintedSecrets: [Int] = []
+    /// Places of secrets whose owners may not come in.
+    var refusedSecrets: Set<Int> = []
+    /// The places of the secrets that were asked about.
+    var askedSecrets: [Int] = []
     var hellos: [Block32: UInt32] = [:]
     var headers: Set<Block16> = []
     var generator = Drip.Generator(seed: 99)
+
+    mutating func mayEnter(secretIndex: Int) -> Bool {
+        askedSecrets.append(secretIndex)
+        return !refusedSecrets.contains(secretIndex)
+    }
 
     mutating func isReplayedHello(_ random: Block32, timestamp: UInt32) -> Bool {
         hellos.updateValue(timestamp, forKey: random) != nil
@@ -26,7 +36,8 @@ struct FixedEnvironment: HandshakeEnvironment {
 struct HandshakeTrace: Equatable {
     enum Verdict: Equatable {
         case undecided
-        case accepted(secretIndex: Int, Obfuscated2Header, usesFakeTLS: Bool)
+        /// What stands in `stream` is left out of the greeting.
+        case accepted(ClientGreeting)
         case stranger(StrangerReason)
     }
 
@@ -42,8 +53,8 @@ struct HandshakeTrace: Equatable {
         if case .stranger(let reason) = verdict { reason } else { nil }
     }
 
-    var acceptedHeader: Obfuscated2Header? {
-        if case .accepted(_, let header, _) = verdict { header } else { nil }
+    var accepted: ClientGreeting? {
+        if case .accepted(let greeting) = verdict { greeting } else { nil }
     }
 }
 
@@ -51,10 +62,23 @@ struct HandshakeTrace: Equatable {
 struct HandshakeBench {
     var rules: HandshakeRules
     var environment = FixedEnvironment()
+    /// How many secrets are tried at a time, over and over.
+    var slices = [Int.max]
+    /// Whether a piece is received after each slice of a search, or all pieces wait for its end.
+    var readsInSearch = false
+    /// How often secrets were searched in the last connection.
+    private(set) var searches = 0
 
-    init(_ secrets: [ProxySecret], window: UInt32 = 120, jitter: Int = 2) {
+    init(
+        _ secrets: [ProxySecret], transports: ClientTransports = .standard, window: UInt32 = 120, jitter: Int = 2
+    ) {
+        self.init(book: TestSecrets.book(secrets), transports: transports, window: window, jitter: jitter)
+    }
+
+    init(book: SecretBook, transports: ClientTransports = .standard, window: UInt32 = 120, jitter: Int = 2) {
         rules = HandshakeRules(
-            secrets: secrets.enumerated().map { NamedSecret(name: "\($0.offset)", secret: $0.element) },
+            book: book,
+            transports: transports,
             timestampWindow: window,
             profile: HandshakeProfile(certificateRecordLength: 2_500, certificateRecordJitter: jitter))
     }
@@ -72,17 +96,20 @@ struct HandshakeBench {
         var rest = pieces[...]
         // One buffer for all, as in the engine: what a handshake kept of it would be overwritten.
         var receiveBuffer = ByteBuffer()
+        searches = 0
         while let piece = rest.popFirst() {
             receiveBuffer.clear()
             receiveBuffer.writeBytes(piece)
             var outcome = handshake.receive(&receiveBuffer, environment: &environment)
+            if outcome == .search, !readsInSearch || rest.isEmpty { outcome = search(&handshake) }
+            if outcome == .search { outcome = searchOnce(&handshake) }
             if case .reply(let reply) = outcome {
                 trace.reply = Array(reply.readableBytesView)
                 var nothing = ByteBuffer()
                 outcome = handshake.receive(&nothing, environment: &environment)
             }
             switch outcome {
-            case .needMore, .reply:
+            case .needMore, .reply, .search:
                 continue
             case .accepted(let greeting):
                 finish(&trace, greeting: greeting, rest: rest)
@@ -97,6 +124,18 @@ struct HandshakeBench {
         }
         trace.forMaskHost = Array(handshake.bytesRead.readableBytesView)
         return trace
+    }
+
+    private mutating func search(_ handshake: inout ClientHandshake) -> ClientHandshake.Outcome {
+        while true {
+            let outcome = searchOnce(&handshake)
+            guard outcome == .search else { return outcome }
+        }
+    }
+
+    private mutating func searchOnce(_ handshake: inout ClientHandshake) -> ClientHandshake.Outcome {
+        searches += 1
+        return handshake.search(atMost: slices[searches % slices.count], environment: &environment)
     }
 
     /// Reads the stream as the relay would.
@@ -117,23 +156,27 @@ struct HandshakeBench {
                 return
             }
         }
-        trace.verdict = .accepted(
-            secretIndex: greeting.secretIndex, greeting.header, usesFakeTLS: greeting.usesFakeTLS)
-        var cipher = AESCTR(greeting.header.clientToProxy)
-        cipher.seek(to: UInt64(Obfuscated2Header.length))
-        trace.stream = cipher.apply(Array(stream.readableBytesView))
+        var facts = greeting
+        facts.records = TLSRecordReader()
+        facts.earlyBytes = ByteBuffer()
+        trace.verdict = .accepted(facts)
+        trace.stream = Array(stream.readableBytesView)
+        if let key = greeting.clientToProxy {
+            var cipher = AESCTR(key)
+            cipher.seek(to: UInt64(greeting.headerLength))
+            trace.stream = cipher.apply(trace.stream)
+        }
     }
 }
 
 /// The client's part of a handshake.
 struct TestClient {
-    var key: Block16
     var header: UpstreamHeader
 
-    init(secret: ProxySecret, framing: PacketFraming = .paddedIntermediate, dataCenter: Int16 = 2, seed: UInt64 = 21) {
-        key = secret.key
+    /// - Parameter secret: nil for a client that knows none.
+    init(secret: ProxySecret?, framing: PacketFraming = .paddedIntermediate, dataCenter: Int16 = 2, seed: UInt64 = 21) {
         var generator = Drip.Generator(seed: seed)
-        header = .make(framing: framing, dataCenterWire: dataCenter, secret: key, using: &generator)
+        header = .make(framing: framing, dataCenterWire: dataCenter, secret: secret?.key, using: &generator)
     }
 
     /// A header and what follows it, enciphered.
@@ -162,4 +205,14 @@ enum TestSecrets {
         key: Block16(bytes: ProxySecretTests.keyBytes) ?? Block16(), kind: .fakeTLS(domain: "localhost"))
     static let otherFakeTLS = ProxySecret(
         key: Block16(bytes: (32..<48).map { UInt8($0) }) ?? Block16(), kind: .fakeTLS(domain: "example.com"))
+
+    static func book(_ secrets: [ProxySecret]) -> SecretBook {
+        SecretBook(secrets.enumerated().map { NamedSecret(name: "\($0.offset)", secret: $0.element) })
+    }
+
+    /// Different secrets of these kinds, one after the other.
+    static func many(_ count: Int, _ kinds: [ProxySecret.Kind]) -> [ProxySecret] {
+        var generator = Drip.Generator(seed: 77)
+        return (0..<count).map { .generate(kinds[$0 % kinds.count], using: &generator) }
+    }
 }

@@ -120,7 +120,7 @@ struct StrangerTests {
             let tls = Drip.garbage(seed: 5).map { [0x16, 3, 1] + $0 }
             for bytes in Drip.garbage(seed: 4) + tls {
                 let trace = bench.trace([bytes])
-                #expect(trace.acceptedHeader == nil && trace.reply == nil)
+                #expect(trace.accepted == nil && trace.reply == nil)
                 #expect(trace.forMaskHost == bytes)
                 #expect(bench.trace(Drip.bytewise(bytes)) == trace)
             }

@@ -10,9 +10,11 @@ struct HandshakeAgreementTests {
     private struct Environment: HandshakeEnvironment {
         var unixTime = UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970))
         let startTime: UInt32 = 0
+        let hintedSecrets: [Int] = []
         private var hellos: Set<Block32> = []
         private var generator = SystemRandomNumberGenerator()
 
+        func mayEnter(secretIndex: Int) -> Bool { true }
         mutating func isReplayedHello(_ random: Block32, timestamp: UInt32) -> Bool { !hellos.insert(random).inserted }
         mutating func isReplayedHeader(_ key: Block16) -> Bool { false }
         mutating func fillRandom(_ bytes: UnsafeMutableRawBufferPointer) {
@@ -80,8 +82,8 @@ struct HandshakeAgreementTests {
             Issue.record("not accepted")
             return
         }
-        #expect(greeting.header.framing == framing)
-        #expect(greeting.header.dataCenterWire == -203)
+        #expect(greeting.framing == framing)
+        #expect(greeting.dataCenterWire == -203)
     }
 
     @Test("FakeTLS is accepted in every shape", arguments: ClientHelloOptions.Shape.allCases, [0, 7, 32])

@@ -1,0 +1,197 @@
+import MTProtoWire
+import NIOCore
+import ProxyPolicy
+
+/// The middle proxies as one event loop uses them: groups of links, and the turn's output of all of them.
+final class MiddleProxyHub: DeadlineOwner {
+    /// How long an attempt waits for a link. Longer than an opening may take, so that a second target has its turn.
+    static let patienceMilliseconds: Int64 = 6_000
+    /// How long a session waits for a new link while its client waits too.
+    private static let movePatienceMilliseconds: Int64 = 10_000
+    /// Bytes of requests after which links are written without waiting for the end of the turn: what is encrypted
+    /// together should still be in the processor's cache.
+    private static let flushBytes = 512 << 10
+    /// How often sessions on a target that is not wanted any more are looked at.
+    private static let moveMilliseconds: Int64 = 1_000
+
+    unowned let loop: LoopContext
+    private(set) var directory: MiddleProxyDirectory?
+    private var groups: [MiddleProxyTarget: LinkGroup] = [:]
+    private var lastConnection: UInt64
+    /// Links with a batch to send, and how much.
+    private var dirty: [MiddleProxyLink] = []
+    private var pendingBytes = 0
+    private var isFlushing = false
+    private var spareBatches: [ByteBuffer] = []
+    private var sparePlain: ByteBuffer?
+    private var moving: [ObjectIdentifier: LinkWaiter] = [:]
+    private let deadline = Deadline()
+
+    init(loop: LoopContext) {
+        self.loop = loop
+        // Connections of an earlier process may still be known over there.
+        lastConnection = loop.random.next() >> 1
+    }
+
+    func nextConnection() -> UInt64 {
+        lastConnection &+= 1
+        return lastConnection
+    }
+
+    // MARK: Links
+
+    func group(_ target: MiddleProxyTarget) -> LinkGroup {
+        if let group = groups[target], !group.isRetired { return group }
+        let group = LinkGroup(target: target, hub: self)
+        groups[target] = group
+        return group
+    }
+
+    /// Finds a place on a link to a middle proxy of that number, at once where there is one.
+    @discardableResult
+    func request(
+        _ wire: Int16, patience: Int64 = patienceMilliseconds, _ completion: @escaping LinkWaiter.Completion
+    ) -> LinkWaiter? {
+        var targets = directory?.targets(for: wire) ?? []
+        guard !targets.isEmpty else {
+            completion(.failure(.noMiddleProxy))
+            return nil
+        }
+        targets.shuffle(using: &loop.random)
+        let ready = targets.lazy.compactMap { self.groups[$0] }.first { $0.hasReadyLink }
+        if let link = ready?.lease() {
+            completion(.success(link))
+            return nil
+        }
+        let waiter = LinkWaiter(targets, hub: self, completion: completion)
+        waiter.start(patience: patience)
+        return waiter
+    }
+
+    /// Finds a new link for a session that lost its own.
+    func rebind(_ relay: MiddleProxyRelay) {
+        let key = ObjectIdentifier(relay)
+        let waiter = request(relay.wire, patience: Self.movePatienceMilliseconds) { [weak self, weak relay] result in
+            self?.moving[key] = nil
+            switch result {
+            case .success(let link):
+                guard let relay else { return link.giveBack() }
+                relay.rebound(link)
+            case .failure: relay?.rebound(nil)
+            }
+        }
+        if let waiter, waiter.isWaiting { moving[key] = waiter }
+    }
+
+    func forget(_ relay: MiddleProxyRelay) {
+        moving.removeValue(forKey: ObjectIdentifier(relay))?.cancel()
+    }
+
+    func linksChanged(by change: Int) { loop.shared.linkCountChanged(by: change) }
+
+    func noteSkew(_ seconds: Int?) {
+        if let seconds { loop.shared.metrics.middleProxySkew.set(seconds) }
+    }
+
+    // MARK: Directory
+
+    /// Takes a new secret and new lists. Sessions of targets that are gone move as they come to rest.
+    func use(_ directory: MiddleProxyDirectory) {
+        self.directory = directory
+        let wanted = directory.allTargets
+        for (target, group) in groups where !wanted.contains(target) && !group.isRetired { group.retire() }
+        loop.wheel.arm(deadline, for: self, after: Self.moveMilliseconds)
+    }
+
+    func deadlineReached(_ deadline: Deadline) {
+        for (target, group) in groups where group.isRetired {
+            group.moveSessions()
+            if group.isEmpty { groups[target] = nil }
+        }
+        if groups.values.contains(where: \.isRetired) {
+            loop.wheel.arm(deadline, for: self, after: Self.moveMilliseconds)
+        }
+    }
+
+    // MARK: Output
+
+    func takeBatch() -> ByteBuffer {
+        guard var buffer = spareBatches.popLast() else { return ByteBufferAllocator().buffer(capacity: 64 << 10) }
+        buffer.clear()
+        return buffer
+    }
+
+    func returnBatch(_ buffer: consuming ByteBuffer) {
+        guard spareBatches.count < 4, buffer.storageCapacity <= 2 * Self.flushBytes else { return }
+        spareBatches.append(buffer)
+    }
+
+    /// The buffer that links decrypt into.
+    func takePlain() -> ByteBuffer {
+        guard var buffer = sparePlain else {
+            return ByteBufferAllocator().buffer(capacity: LoopContext.receiveBytes + 16)
+        }
+        sparePlain = nil
+        buffer.clear()
+        return buffer
+    }
+
+    func returnPlain(_ buffer: consuming ByteBuffer) {
+        guard buffer.storageCapacity >= LoopContext.receiveBytes else { return }
+        sparePlain = buffer
+    }
+
+    /// A link has something to send. It goes out at the end of the loop's turn, together with that of other links.
+    func hasBatch(_ link: MiddleProxyLink, bytes: Int) {
+        if !link.isDirty {
+            link.isDirty = true
+            dirty.append(link)
+        }
+        pendingBytes += bytes
+        if pendingBytes >= Self.flushBytes { return flush() }
+        guard !isFlushing else { return }
+        isFlushing = true
+        loop.eventLoop.assumeIsolated().execute {
+            self.isFlushing = false
+            self.flush()
+        }
+    }
+
+    private func flush() {
+        pendingBytes = 0
+        var links: [MiddleProxyLink] = []
+        swap(&links, &dirty)
+        for link in links { link.isDirty = false }
+        links.removeAll { !$0.isAlive || $0.batch.readableBytes == 0 }
+        encrypt(links[...], [])
+        for link in links { link.sendBatch() }
+    }
+
+    /// Lends the batches of all links at once to the cipher.
+    private func encrypt(_ links: ArraySlice<MiddleProxyLink>, _ jobs: [CBCEncryptor.Job]) {
+        guard let link = links.first else { return CBCEncryptor.encrypt(jobs) }
+        link.withPaddedBatch { bytes in
+            encrypt(links.dropFirst(), jobs + [CBCEncryptor.Job(stream: link.encryptor, bytes: bytes)])
+        }
+    }
+}
+
+/// One try at middle proxies for a client, or for finding out whether they work.
+final class MiddleProxyAttempt: RouteAttempt {
+    let route: Route
+    let began = DeadlineWheel.now()
+    let stage = RouteFailure.Stage.upgrade
+    private let wire: Int16
+    private let loop: LoopContext
+
+    init(route: Route, wire: Int16, loop: LoopContext) {
+        self.route = route
+        self.wire = wire
+        self.loop = loop
+    }
+
+    func start(_ completion: @escaping Completion) {
+        loop.shared.metrics.attempted(route.kind)
+        loop.middleProxies.request(wire) { completion($0.map(OpenRoute.link)) }
+    }
+}

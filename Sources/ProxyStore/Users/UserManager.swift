@@ -1,0 +1,228 @@
+import Dispatch
+package import ProxyPolicy
+
+/// The users: those that the configuration declares, and those that commands have made and the database keeps.
+///
+/// The database is opened when there is one, and made with the first thing worth keeping: a bridge without users never
+/// touches it. Calls that write block, on a queue that belongs to this actor alone.
+package actor UserManager {
+    /// What the manager asks and tells the rest of the program.
+    package struct Hooks: Sendable {
+        /// All users that are in force, after every change; in the order of the changes.
+        ///
+        /// The usage beside a user is what was recorded: sessions have moved more since. Take it over where
+        /// ``UserUsage/quotaSince`` differs from what is known, as after a reset, and for users that are new.
+        package var onChange: @Sendable ([UserEntry]) -> Void
+        /// The user's sessions shall end at once; called after ``onChange``.
+        package var closeNow: @Sendable (_ name: String) -> Void
+        /// What users have open; nil when no server runs.
+        package var live: (@Sendable () async -> [String: UserLive])?
+        /// Who is running; nil when no server runs.
+        package var status: (@Sendable () -> ServerStatus)?
+
+        package init(
+            onChange: @escaping @Sendable ([UserEntry]) -> Void = { _ in },
+            closeNow: @escaping @Sendable (_ name: String) -> Void = { _ in },
+            live: (@Sendable () async -> [String: UserLive])? = nil,
+            status: (@Sendable () -> ServerStatus)? = nil
+        ) {
+            self.onChange = onChange
+            self.closeNow = closeNow
+            self.live = live
+            self.status = status
+        }
+    }
+
+    /// Every handshake may have to try every secret: this many users are a second of a core's work.
+    package static let maximumUsers = 100_000
+
+    nonisolated package let unownedExecutor: UnownedSerialExecutor
+    private let executor: QueueExecutor
+    let declared: [User]
+    /// Where the declared users stand, for messages: a path.
+    let declaredIn: String
+    private let files: StateFiles
+    let now: @Sendable () -> Int64
+    var hooks = Hooks()
+    private var store: UserStore?
+    /// What the database holds.
+    var managed: [String: User] = [:]
+    private var usage: [String: UserUsage] = [:]
+    private var totals: ProcessTotals?
+    /// What was moved and is not written yet, by users there are.
+    private var pending: [String: UsageDelta] = [:]
+    private var pendingTotals = UsageDelta()
+
+    /// - Parameters:
+    ///   - declared: the configuration's users; their names and secrets are unique.
+    ///   - directory: the state directory, absolute.
+    ///   - declaredIn: the configuration file's path, for messages.
+    ///   - now: Unix time in seconds.
+    package init(
+        declared: [User], directory: String, declaredIn: String = "the configuration",
+        now: @escaping @Sendable () -> Int64
+    ) {
+        let executor = QueueExecutor()
+        self.executor = executor
+        unownedExecutor = executor.asUnownedSerialExecutor()
+        self.declared = declared
+        self.declaredIn = declaredIn
+        files = StateFiles(directory: directory)
+        self.now = now
+    }
+
+    package func use(_ hooks: Hooks) {
+        self.hooks = hooks
+    }
+
+    /// Opens the database, if there is one.
+    ///
+    /// - Parameter patienceMilliseconds: how long to wait while another process, such as a command, holds it.
+    package func open(patienceMilliseconds: Int = 2_000) throws(StoreError) {
+        if store == nil, files.hasDatabase { _ = try openedStore(patienceMilliseconds) }
+    }
+
+    /// Writes what is not written yet and lets go of the database.
+    package func close() throws(StoreError) {
+        defer { store = nil }
+        try flush()
+    }
+
+    /// All users that are in force, with what they have moved: the declared ones, then the managed ones by name.
+    package func entries() -> [UserEntry] {
+        let shadows = shadows()
+        let present = managed.values.filter { shadows[$0.name] == nil }.sorted { $0.name < $1.name }
+        return (declared + present).map { UserEntry(user: $0, usage: currentUsage(of: $0)) }
+    }
+
+    /// What all sessions have moved since counting began; nil before.
+    package func processTotals() -> ProcessTotals? {
+        if totals == nil, pendingTotals.isEmpty { return nil }
+        var sum = totals ?? ProcessTotals(since: now())
+        sum.add(pendingTotals)
+        return sum
+    }
+
+    /// Adds what was moved since the last call, in one transaction.
+    ///
+    /// Names that are no user's, such as one's who was just removed, count in the totals alone. What cannot be written
+    /// is kept and written with the next call, so nothing is to be repeated after an error.
+    package func record(_ deltas: [String: UsageDelta]) throws(StoreError) {
+        let names = Set(inForce().map(\.name))
+        for (name, delta) in deltas {
+            pendingTotals.add(delta)
+            if names.contains(name), !delta.isEmpty { pending[name, default: UsageDelta()].add(delta) }
+        }
+        try flush()
+    }
+
+    private func flush() throws(StoreError) {
+        guard store != nil || !pending.isEmpty, !pendingTotals.isEmpty else { return }
+        let store = try openedStore()
+        var change = StoreChange()
+        for user in inForce() where pending[user.name] != nil { change.usage[user.name] = currentUsage(of: user) }
+        change.totals = processTotals()
+        try store.write(change)
+        usage.merge(change.usage) { $1 }
+        totals = change.totals
+        pending = [:]
+        pendingTotals = UsageDelta()
+    }
+
+    // MARK: - Keeping
+
+    /// Writes a change to the database and, when that went well, to memory.
+    func keep(_ change: StoreChange) throws(StoreError) {
+        try openedStore().write(change)
+        for name in change.removed { managed[name] = nil }
+        for user in change.saved { managed[user.name] = user }
+        for name in change.forgottenUsage {
+            usage[name] = nil
+            pending[name] = nil
+        }
+        for (name, value) in change.usage {
+            usage[name] = value
+            pending[name] = nil
+        }
+    }
+
+    /// The database, opened or made.
+    @discardableResult
+    func openedStore(_ patienceMilliseconds: Int = 2_000) throws(StoreError) -> UserStore {
+        if let store { return store }
+        let opened = try UserStore(directory: files.directory, patienceMilliseconds: patienceMilliseconds)
+        let state = try opened.load()
+        managed = Dictionary(state.users.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        usage = state.usage
+        totals = state.totals
+        store = opened
+        return opened
+    }
+
+    // MARK: - Looking
+
+    /// Whom each shadowed managed user gives way to.
+    func shadows() -> [String: String] {
+        guard !declared.isEmpty, !managed.isEmpty else { return [:] }
+        let names = Set(declared.map(\.name))
+        var owners: [SecretIdentity: String] = [:]
+        for user in declared { for secret in user.secrets { owners[SecretIdentity(secret)] = user.name } }
+        var result: [String: String] = [:]
+        for user in managed.values {
+            if names.contains(user.name) {
+                result[user.name] = user.name
+            } else if let owner = user.secrets.lazy.compactMap({ owners[SecretIdentity($0)] }).first {
+                result[user.name] = owner
+            }
+        }
+        return result
+    }
+
+    /// Usage in the quota period of this moment, with what is not written yet.
+    func currentUsage(of user: User) -> UserUsage {
+        var value = usage[user.name] ?? UserUsage()
+        value.rollOver(user.quota, now: now())
+        if let delta = pending[user.name] { value.add(up: delta.up, down: delta.down, sessions: delta.sessions) }
+        return value
+    }
+
+    private func inForce() -> [User] {
+        let shadows = shadows()
+        return declared + managed.values.filter { shadows[$0.name] == nil }
+    }
+}
+
+/// Runs an actor on a queue of its own, so that what blocks there keeps no thread from other tasks.
+final class QueueExecutor: SerialExecutor {
+    private let queue = DispatchQueue(label: "martlet.users")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        let executor = asUnownedSerialExecutor()
+        queue.async { job.runSynchronously(on: executor) }
+    }
+}
+
+extension UsageDelta {
+    mutating func add(_ other: UsageDelta) {
+        up = up.addingWithoutWrap(other.up)
+        down = down.addingWithoutWrap(other.down)
+        sessions = sessions.addingWithoutWrap(other.sessions)
+    }
+}
+
+extension ProcessTotals {
+    mutating func add(_ delta: UsageDelta) {
+        up = up.addingWithoutWrap(delta.up)
+        down = down.addingWithoutWrap(delta.down)
+        sessions = sessions.addingWithoutWrap(delta.sessions)
+    }
+}
+
+extension UInt64 {
+    /// The sum, or the largest number.
+    fileprivate func addingWithoutWrap(_ other: UInt64) -> UInt64 {
+        let (sum, isTooLarge) = addingReportingOverflow(other)
+        return isTooLarge ? .max : sum
+    }
+}
