@@ -158,8 +158,8 @@ TARGET static void LEVEL(cbc_encrypt)(const ck_lane *lanes, size_t count, size_t
     }
 }
 
-/// Decrypts `n` vectors of CBC cipher text that has a block in front of it. Stores the last one first, so that in place,
-/// too, the blocks before a vector are cipher text when they are needed.
+/// Decrypts `n` vectors of CBC cipher text that has a block in front of it. Stores the last one first, so that in
+/// place, too, the blocks before a vector are cipher text when they are needed.
 INLINE void LEVEL(decrypt_group)(const __m128i *keys, uint8_t *dst, const uint8_t *src, int n) {
     VECTOR state[8], key = REPEAT(keys[CK_ROUNDS]);
     for (int i = 0; i < n; i++) state[i] = XOR(LOAD(src + i * sizeof(VECTOR)), key);

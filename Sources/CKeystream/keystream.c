@@ -165,8 +165,9 @@ void ck_ctr_xor2(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uint8_t *src
     ck_ctr_xor2_masked(first, second, dst, src, count, 0, 0);
 }
 
-/// Streams that do not share one pass take turns: their blocks begin at different bytes, or one changes nothing. The cipher is the bottleneck, not the memory, so a
-/// piece that stays in the nearest cache costs hardly more than one pass.
+/// Streams that do not share one pass take turns: their blocks begin at different bytes, or one changes nothing. The
+/// cipher is the bottleneck, not the memory, so a piece that stays in the nearest cache costs hardly more than one
+/// pass.
 static void xor2_in_turns(ck_ctr *first, ck_ctr *second, uint8_t *dst, const uint8_t *src, size_t count,
                           uint32_t mask) {
     if (first->is_identity) {  // it copies at least, if it comes first; behind the other one it does nothing

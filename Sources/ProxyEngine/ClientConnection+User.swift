@@ -45,6 +45,7 @@ extension ClientConnection {
         guard isSearching else { return }
         isSearching = false
         loop.searches.remove(self)
+        release(.route)
     }
 
     // MARK: Reading

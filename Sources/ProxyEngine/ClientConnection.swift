@@ -44,6 +44,10 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     var phase = Phase.ended
     var handshake: ClientHandshake?
     var isSearching = false
+    /// Whether there was no place for it when it came, and its forwarder's header has not been read yet.
+    private var isTurnedAway = false
+    /// Whether more waited in memory for it, when that was last looked at, than for a client that reads.
+    var isOverloaded = false
     var greeting: ClientGreeting?
     var account: UserAccount?
     var holds: Holds = []
@@ -87,9 +91,13 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     }
 
     /// There is no place for this client; it meets what every stranger meets, if there is one for that.
-    private func turnAway() {
-        if admission.enterRefused(address) { return meetStranger(.notAdmitted) }
-        finish(.refused)
+    ///
+    /// - Parameter said: what it has said so far.
+    private func turnAway(_ said: ByteBuffer = ByteBuffer()) {
+        guard admission.enterRefused(address) else { return finish(.refused) }
+        // The forwarder's header comes first, and is nothing that a mask host should see.
+        if case .proxyHeader = phase { return isTurnedAway = true }
+        meetStranger(.notAdmitted, said: said)
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -112,13 +120,19 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
             return
         case .header(let source, let length):
             early.moveReaderIndex(forwardBy: length)
-            if case .address(let host, let sourcePort) = source, let client = IPAddress(host) {
-                (address, port) = (client, UInt16(clamping: sourcePort))
-                guard admission.identify(as: client, loop.networks) else { return meetStranger(.notAdmitted) }
-            }
             var rest = ByteBuffer()
             swap(&rest, &early)
             phase = .handshake
+            var hasPlace = !isTurnedAway
+            if case .address(let host, let sourcePort) = source, let client = IPAddress(host) {
+                (address, port) = (client, UInt16(clamping: sourcePort))
+                hasPlace = hasPlace && admission.identify(as: client, loop.networks)
+            }
+            guard hasPlace else {
+                // Refused ones count under their own address, too, so that one subnet's are not in everybody's way.
+                admission.leave()
+                return turnAway(rest)
+            }
             if rest.readableBytes > 0 { shakeHands(&rest) }
         case .invalid:
             meetStranger(.badProxyHeader)
@@ -147,6 +161,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         guard let outcome = handshake?.search(atMost: trials, environment: &environment) else { return false }
         if case .search = outcome { return true }
         isSearching = false
+        release(.route)
         var nothing = ByteBuffer()
         if case .reply(let hello) = outcome {
             write(hello)
@@ -163,24 +178,26 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         case .search:
             guard !isSearching else { return }
             isSearching = loop.searches.add(self)
-            if !isSearching { meetStranger(.searchFull) }
+            guard isSearching else { return meetStranger(.searchFull) }
+            hold(.route)
         case .stranger(let reason): meetStranger(reason)
         case .accepted(let greeting): welcome(greeting)
         }
     }
 
-    func meetStranger(_ reason: StrangerReason) {
+    /// - Parameter said: what the client said that the handshake has not read.
+    func meetStranger(_ reason: StrangerReason, said: ByteBuffer = ByteBuffer()) {
         shared.metrics.stranger(reason)
         shared.events.stranger(number, reason, address)
         endSearch()
         // A broken header of a trusted forwarder is nothing that a mask host should see.
-        let prefix = handshake?.bytesRead ?? ByteBuffer()
+        let prefix = said.readableBytes > 0 ? said : handshake?.bytesRead ?? ByteBuffer()
         let isPastMasking = handshake?.hasReplied ?? false || reason == .badProxyHeader
         handshake = nil
         early = ByteBuffer()
         switch shared.maskPolicy.decide(for: reason, hasReplied: isPastMasking) {
         case .pipe(let target):
-            guard let channel, !shared.isOwnMaskConnection(channel.remoteAddress), admission.mask() else {
+            guard let channel, !shared.isOwnMaskConnection(channel), admission.mask() else {
                 return phase = .silent
             }
             deadline.cancel()
@@ -247,7 +264,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
             lastActivity = DeadlineWheel.now()
             loop.wheel.arm(deadline, for: self, after: shared.configuration.relay.idleTimeoutMilliseconds)
             relay.start(early: bytes)
-            if bytes.readableBytes > 0 { awaitAnswer() }
+            if relay.awaitsAnswer { awaitAnswer() }
             if clientHasEnded { relay.clientEnded() }
         case .none(let failures):
             shared.metrics.noRoute.add()
@@ -269,7 +286,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
 
     private func relayUp(_ buffer: inout ByteBuffer, _ relay: any SessionRelay) {
         lastActivity = DeadlineWheel.now()
-        loop.hasNewBytes = true
+        loop.activity &+= 1
         relay.beginUp(bytes: buffer.readableBytes)
         if greeting?.usesFakeTLS == true {
             buffer.withUnsafeReadableBytes { bytes in
@@ -289,7 +306,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         }
         relay.endUp()
         if account?.isMetered == true { meterUp() }
-        if !relay.hasAnswer, !answerDeadline.isArmed { awaitAnswer() }
+        if !relay.hasAnswer, relay.awaitsAnswer, !answerDeadline.isArmed { awaitAnswer() }
     }
 
     /// Half of what is left of the budget at most, so that a silent route leaves time for the next one.
@@ -314,7 +331,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     func write(_ buffer: ByteBuffer) -> Bool {
         guard let channel else { return true }
         lastActivity = DeadlineWheel.now()
-        loop.hasNewBytes = true
+        loop.activity &+= 1
         channel.writeAndFlush(buffer, promise: nil)
         return channel.isWritable
     }

@@ -48,7 +48,8 @@ package final class EngineState: Sendable {
     private let lastConnection = Atomic<UInt64>(0)
     private let connectionCount = Atomic<Int>(0)
     private let gates = Locked<[(AcceptGate, any EventLoop)]>([])
-    private let maskConnections = Locked<Set<SocketAddress>>([])
+    /// By their own ends, the mask host's ends.
+    private let maskConnections = Locked<[SocketAddress: SocketAddress]>([:])
     /// Grows with every change of network; upstreams of an older generation are not leased any more.
     private let networkGeneration = Atomic<UInt64>(0)
 
@@ -176,19 +177,22 @@ package final class EngineState: Sendable {
     // MARK: Our own connections to the mask host
 
     /// Whether the peer is ourselves: a mask host whose name leads back here would be a loop without end.
-    func isOwnMaskConnection(_ peer: SocketAddress?) -> Bool {
-        guard let peer else { return false }
-        return maskConnections.withLock { $0.contains(peer) }
+    ///
+    /// On loopback a port of ours may be somebody else's, too, on the way to another port than ours: there both ends have
+    /// to fit. Elsewhere our own end tells, since on the way through a NAT and back the other one changes.
+    func isOwnMaskConnection(_ channel: any Channel) -> Bool {
+        guard let peer = channel.remoteAddress, let host = maskConnections.withLock({ $0[peer] }) else { return false }
+        return IPAddress(peer)?.isLoopback != true || host == channel.localAddress
     }
 
-    func maskConnectionBegan(_ local: SocketAddress?) {
-        guard let local else { return }
-        maskConnections.withLock { _ = $0.insert(local) }
+    func maskConnectionBegan(_ local: SocketAddress?, to host: SocketAddress?) {
+        guard let local, let host else { return }
+        maskConnections.withLock { $0[local] = host }
     }
 
     func maskConnectionEnded(_ local: SocketAddress?) {
         guard let local else { return }
-        maskConnections.withLock { _ = $0.remove(local) }
+        maskConnections.withLock { $0[local] = nil }
     }
 
     // MARK: The network

@@ -7,11 +7,11 @@ import Testing
 @Suite
 struct DeclaredUserTests {
     private static let key = "000102030405060708090a0b0c0d0e0f"
-    private static let other = "101112131415161718191a1b1c1d1e1f"
+    private static let other = "f01112131415161718191a1b1c1d1e1f"
 
     private static let everything = """
         [secrets]
-        family = "\(other.replacing("10", with: "ff"))"
+        family = "\(other.replacing("f0", with: "ff"))"
 
         [[users]]
         name = "alice@home"
@@ -77,12 +77,12 @@ struct DeclaredUserTests {
     func `A wrong value of every key is refused at its line, and a secret is not shown`(key: String) throws {
         let name = key == "name" ? "" : "name = \"alice\"\n"
         let secret = key.hasPrefix("secret") ? "" : "secret = \"\(Self.key)\"\n"
-        let toml = "[[users]]\n\(name)\(secret)\(key) = \"?!\\n#secret\"\n"
+        let toml = "[[users]]\n\(name)\(secret)\(key) = \"?!\(key == "note" ? "\\n" : "")#hush\"\n"
         let line = toml.split(separator: "\n").count
         let messages = try refusals(toml: toml)
         #expect(messages.count == 1, "\(messages)")
         #expect(messages.first?.hasPrefix("martlet.toml:\(line): users.\(key): ") == true, "\(messages)")
-        if key.hasPrefix("secret") { #expect(messages.first?.contains("?!") == false) }
+        if key.hasPrefix("secret") { #expect(messages.first?.contains("hush") == false) }
         let time = try refusals(toml: "[[users]]\n\(name)\(secret)\(key) = 07:32:00\n")
         #expect(time.count == 1 && time[0].hasPrefix("martlet.toml:\(line): users.\(key): "), "\(time)")
     }
@@ -153,7 +153,7 @@ struct DeclaredUserTests {
             secrets = []
             [[users]]
             name = "e"
-            secrets = ["\(Self.other.replacing("10", with: "99"))", "\(Self.other.replacing("10", with: "99"))"]
+            secrets = ["\(Self.other.replacing("f0", with: "99"))", "\(Self.other.replacing("f0", with: "99"))"]
             """
         #expect(
             try refusals(toml: toml) == [
@@ -209,15 +209,15 @@ struct DeclaredUserTests {
     @Test(
         arguments: [
             ("2026-12-31", 1_798_761_600), ("\"2026-12-31\"", 1_798_761_600), ("2026-12-31T18:00:00Z", 1_798_740_000),
-            ("2026-12-31T20:00:00+02:00", 1_798_740_000), ("\"never\"", nil),
+            ("2026-12-31T20:00:00+02:00", 1_798_740_000), ("2026-12-31T18:00:00", 1_798_740_000), ("\"never\"", nil),
         ] as [(String, Int64?)])
     func `A date may stand as TOML's own or as text`(value: String, moment: Int64?) throws {
         let toml = "[[users]]\nname = \"a\"\nsecret = \"\(Self.key)\"\nexpires = \(value)\n"
         #expect(try load(toml: toml).configuration.users.map(\.expires) == [moment])
     }
 
-    @Test(arguments: ["2026-12-31T18:00:00", "18:00:00", "\"+30d\"", "1798761600", "true"])
-    func `A date without zone or one that moves is refused`(value: String) throws {
+    @Test(arguments: ["18:00:00", "\"+30d\"", "1798761600", "true"])
+    func `What is no date, or one that moves, is refused`(value: String) throws {
         let toml = "[[users]]\nname = \"a\"\nsecret = \"\(Self.key)\"\nexpires = \(value)\n"
         let messages = try refusals(toml: toml)
         #expect(messages.count == 1 && messages[0].hasPrefix("martlet.toml:4: users.expires: "), "\(messages)")

@@ -56,10 +56,11 @@ struct OptionTableTests {
     @Test(arguments: OptionTable.all.map(\.key))
     func `An example is printed such that it reads back as itself`(key: String) throws {
         let option = try #require(OptionTable.option(forKey: key))
-        let company = key == "mask.http" ? ["--mask-host", "www.example.com"] : []
+        let company = key == "mask.http" ? "mask.host = \"www.example.com\"\n" : ""
         try withExampleFiles(option.example) { example in
-            let flags = option.shape == .toggle ? ["--\(option.flag)"] : example.flatMap { ["--\(option.flag)", $0] }
-            let loaded = try load(flags: flags + company)
+            let literals = example.map { option.isNumber ? $0 : ConfigurationPrinter.tomlString($0) }
+            let value = option.isList ? "[\(literals.joined(separator: ", "))]" : try #require(literals.first)
+            let loaded = try load(toml: "\(key) = \(value)\n\(company)")
             let text = ConfigurationPrinter(settings: loaded.settings, given: loaded.given, showsSecrets: true).text()
             #expect(try load(toml: text).settings == loaded.settings)
         }
@@ -80,9 +81,16 @@ struct OptionTableTests {
         #expect(inFile.count == 1 && inFile[0].hasPrefix("martlet.toml:2: \(key): "), "\(inFile)")
         let inVariable = try refusals(variables: [option.variable: "?!"])
         #expect(inVariable.count == 1 && inVariable[0].hasPrefix("\(option.variable): "), "\(inVariable)")
-        guard option.shape != .toggle else { return }
-        let inFlag = try refusals(flags: ["--\(option.flag)", "?!"])
-        #expect(inFlag.count == 1 && inFlag[0].hasPrefix("--\(option.flag): "), "\(inFlag)")
+    }
+
+    @Test
+    func `Wrong texts of all flags are refused in one go`() throws {
+        let options = OptionTable.all.filter { !$0.placeholder.contains("PATH") && $0.shape != .toggle }
+        let messages = try refusals(flags: options.flatMap { ["--\($0.flag)", "?!"] })
+        #expect(messages.count == options.count)
+        for option in options {
+            #expect(messages.count { $0.hasPrefix("--\(option.flag): ") } == 1, "\(option.flag)")
+        }
     }
 
     @Test
@@ -137,7 +145,7 @@ struct OptionTableTests {
             ("listen.window_clamp = \"12 parsecs\"", "is not a number of bytes; expected a number with B, kB"),
             ("listen.window_clamp = 100", "is out of range; expected 1 KiB to 1 GiB"),
             ("middle_proxy.ad_tag = \"3f40\"", "is not an ad tag; expected 32 hexadecimal digits"),
-            ("middle_proxy.use = \"tagd\"", "did you mean tagged?"),
+            ("middle_proxy.use = \"taged\"", "did you mean tagged?"),
             ("middle_proxy.secret_file = \"/nowhere/secret\"", "cannot be read: No such file"),
             ("middle_proxy.secret_url = \"off\"", "is not an address of a web page; expected https://…"),
             ("middle_proxy.public_address = \"2001:db8::1\"", "is not an IPv4 address"),

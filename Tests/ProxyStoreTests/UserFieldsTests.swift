@@ -78,7 +78,8 @@ struct UserFieldsTests {
     @Test
     func `A message never shows a secret`() throws {
         let error = try #require(throws: ControlError.self) {
-            try decoded(#"{"secrets":["dd00112233445566778899aabbccddee"]}"#).applied(to: User(name: "a", secrets: []))
+            try decoded(#"{"secrets":["dd00112233445566778899aabbccddee99887766"]}"#).applied(
+                to: User(name: "a", secrets: []))
         }
         #expect(!error.description.contains("00112233"))
     }

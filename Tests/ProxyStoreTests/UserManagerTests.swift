@@ -84,10 +84,10 @@ struct UserManagerTests {
     private var hasDatabase: Bool { FileManager.default.fileExists(atPath: directory.path("state/martlet.db")) }
 
     @Test
-    func `Without users nothing touches the disk`() async throws {
-        let manager = try await manager()
+    func `With nothing but one secret nothing touches the disk`() async throws {
+        let manager = try await manager(declared: [try declared("default", 9)])
         try await manager.record(["default": UsageDelta(up: 1, down: 2, sessions: 1)])
-        #expect(try await list(manager).isEmpty)
+        #expect(try await list(manager).map(\.usage.down) == [2])
         #expect(try failure(await manager.perform(.showUser(name: "anna"))).code == .notFound)
         #expect(
             try failure(await manager.perform(.removeUsers(names: ["anna"], now: false))).code == .notFound)
@@ -307,7 +307,7 @@ struct UserManagerTests {
 
     @Test
     func `What cannot be written is kept for the next time`() async throws {
-        let manager = try await manager(declared: [try declared("boss", 9)])
+        let manager = try await manager(declared: [try declared("boss", 9), try declared("other", 8)])
         var blocker: UserStore? = try UserStore(directory: directory.path("state"))
         try blocker?.write(StoreChange())
         await #expect(throws: StoreError.self) {

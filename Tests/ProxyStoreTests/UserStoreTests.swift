@@ -95,7 +95,7 @@ struct UserStoreTests {
         _ = try store()
     }
 
-    @Test
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/flock")))
     func `Another process is refused, and one that waits gets its turn`() throws {
         do { _ = try store() }
         let lock = "\(path)/martlet.lock"
@@ -106,7 +106,9 @@ struct UserStoreTests {
         holder.waitUntilExit()
     }
 
-    @Test(arguments: ["this is no database, and it is long enough to look at", String(repeating: "\u{0}x", count: 9_000)])
+    @Test(arguments: [
+        "this is no database, and it is long enough to look at", String(repeating: "\u{0}x", count: 9_000),
+    ])
     func `A file that is no database is refused and stays as it is`(content: String) throws {
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
         try content.write(toFile: "\(path)/martlet.db", atomically: true, encoding: .utf8)
@@ -118,7 +120,19 @@ struct UserStoreTests {
 
     @Test
     func `A damaged page is noticed when the database is opened`() throws {
-        do { try store().write(state((1...200).map { User(name: "u\($0)", secrets: [ProxySecret(key: Block16(bytes: [UInt8](repeating: UInt8($0), count: 16)) ?? Block16(), kind: .plain)]) })) }
+        do {
+            try store().write(
+                state(
+                    (1...200).map {
+                        User(
+                            name: "u\($0)",
+                            secrets: [
+                                ProxySecret(
+                                    key: Block16(bytes: [UInt8](repeating: UInt8($0), count: 16)) ?? Block16(),
+                                    kind: .plain)
+                            ])
+                    }))
+        }
         try openRaw { try $0.execute(sql: "PRAGMA wal_checkpoint(TRUNCATE)") }
         let file = try #require(FileHandle(forUpdatingAtPath: "\(path)/martlet.db"))
         try file.seek(toOffset: 4_096)

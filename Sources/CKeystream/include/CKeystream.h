@@ -1,4 +1,5 @@
-// The loops over bytes, without heap, in the fastest implementation of the machine: AES-256 in CTR and CBC mode, and CRCs.
+// The loops over bytes: AES-256 in CTR and CBC mode, and CRCs. Without heap, in the fastest implementation of the
+// machine.
 //
 // Cipher: FIPS 197; modes: NIST SP 800-38A section 6.5 (CTR, the whole 16-byte block being one big-endian counter) and
 // 6.2 (CBC). Every implementation ("level") gives the same bytes and shares the layout of `ck_ctr` and `ck_cbc`, so a

@@ -20,7 +20,8 @@ package struct MiddleProxyHandshake {
         package var unixTime: UInt32
         /// Whether frames may be checked with CRC32C, which processors compute faster.
         package var offersCRC32C: Bool
-        /// A group and a fresh random exponent of 256 bytes: offers schema 3 instead of 1.
+        /// A group and a fresh random exponent of `DiffieHellmanGroup.exponentLength` bytes: offers schema 3 instead
+        /// of 1.
         package var diffieHellman: (group: DiffieHellmanGroup, exponent: [UInt8])?
 
         package init(

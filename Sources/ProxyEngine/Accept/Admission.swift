@@ -1,22 +1,5 @@
 import MTProtoWire
-package import ProxyPolicy
-
-/// The networks that are let in, and those that are not.
-package struct NetworkRules: Sendable {
-    package var blocked = NetworkSet([])
-    /// Nil: everybody.
-    package var allowed: NetworkSet?
-
-    package init() {}
-
-    func refusal(for address: IPAddress?) -> AdmissionLimits.Refusal? {
-        // A Unix socket's client comes from this machine.
-        guard let address else { return nil }
-        if blocked.contains(address) { return .blocked }
-        if let allowed, !allowed.contains(address), !address.isLoopback { return .notAllowed }
-        return nil
-    }
-}
+import ProxyPolicy
 
 /// The place that one connection holds among the limits, from accept to its end.
 struct Admission {

@@ -97,11 +97,15 @@ struct Listener {
         guard status.st_mode & mode_t(S_IFMT) == mode_t(S_IFSOCK) else {
             throw IOError(errnoCode: EEXIST, reason: "bind")
         }
-        if let channel = try? await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get() {
-            try await channel.close()
-            throw IOError(errnoCode: EADDRINUSE, reason: "bind")
+        do {
+            try await ClientBootstrap(group: group).connect(unixDomainSocketPath: path).get().close()
+        } catch let error as IOError where error.errnoCode == ECONNREFUSED {
+            unlink(path)
+            return
+        } catch let error as IOError where error.errnoCode == EAGAIN {
+            // Somebody listens and is busy: his queue is full.
         }
-        unlink(path)
+        throw IOError(errnoCode: EADDRINUSE, reason: "bind")
     }
 
     // MARK: Both
@@ -151,7 +155,8 @@ final class AcceptGate: ChannelDuplexHandler, @unchecked Sendable {
     private let shared: EngineState
     private var context: ChannelHandlerContext?
     private var isHolding = false
-    /// Accepted in the same read as the one that reached the limit: a few at most, and nothing is read from them.
+    private var isScheduled = false
+    /// Accepted in the same read as the one that reached a limit: a few at most, and nothing is read from them.
     private var waiting: [NIOAny] = []
 
     init(shared: EngineState) {
@@ -175,7 +180,6 @@ final class AcceptGate: ChannelDuplexHandler, @unchecked Sendable {
         letIn(context)
         if let opening = shared.acceptsAgain() {
             isHolding = true
-            shared.events.acceptingTooFast()
             return schedule(opening, context)
         }
         if waiting.isEmpty, !shared.isFull {
@@ -189,8 +193,14 @@ final class AcceptGate: ChannelDuplexHandler, @unchecked Sendable {
 
     /// The rate allows more then.
     private func schedule(_ moment: Int64, _ context: ChannelHandlerContext) {
+        guard !isScheduled else { return }
+        isScheduled = true
+        shared.events.acceptingTooFast()
         let delay = TimeAmount.milliseconds(max(moment - DeadlineWheel.now(), 1))
-        context.eventLoop.assumeIsolated().scheduleTask(in: delay) { self.open() }
+        context.eventLoop.assumeIsolated().scheduleTask(in: delay) {
+            self.isScheduled = false
+            self.open()
+        }
     }
 
     /// Somebody has left.
@@ -201,7 +211,7 @@ final class AcceptGate: ChannelDuplexHandler, @unchecked Sendable {
     /// Passes clients on as long as there is room. Their place is taken here, before they are set up, since the next
     /// one is accepted before that.
     private func letIn(_ context: ChannelHandlerContext) {
-        while let client = waiting.first, shared.takePlace() {
+        while let client = waiting.first, shared.acceptsAgain() == nil, shared.takePlace() {
             waiting.removeFirst()
             shared.countAccept()
             unwrapInboundIn(client).closeFuture.whenComplete { [shared] _ in shared.givePlaceBack() }

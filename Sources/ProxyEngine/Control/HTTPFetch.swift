@@ -79,9 +79,13 @@ struct HTTPFetch: Sendable {
         case let error as HTTPClientError where [.deadlineExceeded, .readTimeout, .connectTimeout].contains(error):
             Failure.timedOut
         case let error as HTTPClientError where [.invalidURL, .emptyHost, .emptyScheme].contains(error): Failure.badURL
-        case is HTTPClientError: Failure.broken
+        case is HTTPClientError, is HTTPParserError: Failure.broken
         default:
-            RouteFailure(classifying: error) == .badCertificate ? Failure.badCertificate : Failure.noConnection
+            switch RouteFailure(classifying: error) {
+            case .badCertificate: Failure.badCertificate
+            case .reset: Failure.broken
+            default: Failure.noConnection
+            }
         }
     }
 }

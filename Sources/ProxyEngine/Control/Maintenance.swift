@@ -35,6 +35,7 @@ struct Maintenance: Sendable {
                 if let lists = MiddleProxyLists(state: state) {
                     tasks.addTask { await lists.refreshUntilCancelled(loop) }
                 }
+                tasks.addTask { await MemoryGuard(state: state, loops: loops).runUntilCancelled() }
                 if let lists = NetworkLists(state: state) { tasks.addTask { await lists.refreshUntilCancelled(loop) } }
                 await loop.on { $0.pool.warmUp(warmDataCenters) }
             }

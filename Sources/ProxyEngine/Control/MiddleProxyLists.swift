@@ -61,7 +61,8 @@ struct MiddleProxyLists: Sendable {
             for part in parts where await !refresh(part, loop) { isComplete = false }
             await PublicAddress(state: state).learn(loop, families: targetsByFamily)
             await publish()
-            let wait = isComplete ? Duration.seconds(settings.refreshSeconds) : Self.retry
+            let refresh = Duration.seconds(settings.refreshSeconds)
+            let wait = isComplete ? refresh : min(refresh, Self.retry)
             guard (try? await Task.sleep(for: wait, tolerance: .seconds(5))) != nil else { return }
         }
     }
@@ -164,21 +165,21 @@ struct KnownMiddleProxies: Sendable {
     var secret: MiddleProxySecret?
     private(set) var list: MiddleProxyList?
     private(set) var listV6: MiddleProxyList?
-    /// A list that lost most of its data centers; taken when the next one says the same.
-    private var doubted: MiddleProxyList?
+    /// Lists that lost most of their data centers, by family; taken when the next one says the same.
+    private var doubted: [Bool: MiddleProxyList] = [:]
     private var published: MiddleProxyDirectory?
 
     /// - Throws: ``Unusable`` for a list that lost more than half of the data centers at once.
     mutating func take(_ new: MiddleProxyList, isIPv6: Bool, from source: String) throws(Unusable) {
         let old = isIPv6 ? listV6 : list
-        if let old, new.clusters.count * 2 < old.clusters.count, doubted != new {
-            doubted = new
+        if let old, new.clusters.count * 2 < old.clusters.count, doubted[isIPv6] != new {
+            doubted[isIPv6] = new
             throw Unusable(
                 description:
                     "\(source): \(new.clusters.count) data centers where there were \(old.clusters.count); the next one that says so is believed"
             )
         }
-        doubted = nil
+        doubted[isIPv6] = nil
         if isIPv6 { listV6 = new } else { list = new }
     }
 

@@ -7,8 +7,8 @@ import ProxyPolicy
 struct NetworkLists: Sendable {
     /// FireHOL's longest lists have some MiB.
     private static let maximumBytes = 32 << 20
-    /// After a failure.
-    private static let retry = Duration.seconds(60)
+    /// After a failure, unless the next time comes sooner anyway; seconds.
+    private static let retrySeconds: Int64 = 60
 
     private let state: EngineState
     private let sources: [Source]
@@ -51,8 +51,9 @@ struct NetworkLists: Sendable {
             }
             isFirst = false
             await publish()
-            let wait = isComplete ? Duration.seconds(state.configuration.limits.listRefreshSeconds) : Self.retry
-            guard (try? await Task.sleep(for: wait, tolerance: .seconds(5))) != nil else { return }
+            let refresh = state.configuration.limits.listRefreshSeconds
+            let wait = isComplete ? refresh : min(refresh, Self.retrySeconds)
+            guard (try? await Task.sleep(for: .seconds(wait), tolerance: .seconds(min(wait, 5)))) != nil else { return }
         }
     }
 
@@ -87,8 +88,11 @@ struct NetworkLists: Sendable {
     /// - Returns: false when the text is no list.
     private func take(_ text: String, _ source: Source) -> Bool {
         let (networks, problems) = NetworkList.parse(text, name: source.place)
-        for problem in problems { state.events.problem("list of networks", problem) }
-        guard !networks.isEmpty || problems.isEmpty else { return false }
+        if networks.isEmpty, let problem = problems.first {
+            state.events.problem("list of networks not taken; its last good content stays", problem)
+            return false
+        }
+        for problem in problems { state.events.problem("part of a list of networks not understood", problem) }
         state.networkSources.withLock { $0[source.place] = networks }
         return true
     }

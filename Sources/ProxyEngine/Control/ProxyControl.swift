@@ -50,13 +50,6 @@ package struct ProxyControl: Sendable {
 }
 
 extension LoopContext {
-    /// Adds to the counters what sessions moved.
-    func countBytes() {
-        guard hasNewBytes else { return }
-        hasNewBytes = false
-        for connection in connections.values { connection.countBytes() }
-    }
-
     func endSessions(of name: String) {
         for connection in connections.values where connection.account?.name == name {
             connection.finish(.userRevoked, flushing: true)

@@ -51,6 +51,7 @@ package struct ProxyServer: Service {
         state.loops.withLock { $0 = made }
         do {
             try await serve(loops, group)
+            state.loops.withLock { $0 = [] }
             try await group.shutdownGracefully()
         } catch {
             try? await group.shutdownGracefully()
@@ -165,6 +166,7 @@ extension LoopContext {
     /// Does something on this context's event loop; nil when the loop is gone.
     @discardableResult
     func on<Result: Sendable>(_ body: @escaping @Sendable (LoopContext) -> Result) async -> Result? {
-        try? await eventLoop.submit { body(self) }.get()
+        // A task that is scheduled fails when the loop shuts down; one that is submitted would leave us waiting.
+        try? await eventLoop.scheduleTask(in: .zero) { body(self) }.futureResult.get()
     }
 }

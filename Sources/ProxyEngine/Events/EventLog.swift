@@ -163,14 +163,24 @@ package struct EventLog: Sendable {
                 ["target": "\(place)", "clock_skew_seconds": "\(skew)"]
             }
         default:
-            write(.info, "link to a middle proxy failed") { ["target": "\(place)", "because": "\(failure.code)"] }
+            write(.info, "link to a middle proxy failed") {
+                ["target": "\(place)", "because": "\(Self.text(failure))"]
+            }
         }
     }
 
     func linkLost(_ target: MiddleProxyTarget, _ failure: RouteFailure, sessions: Int) {
         write(.info, "link to a middle proxy lost") {
-            ["target": "\(target.host):\(target.port)", "because": "\(failure.code)", "sessions": "\(sessions)"]
+            [
+                "target": "\(target.host):\(target.port)", "because": "\(Self.text(failure))",
+                "sessions": "\(sessions)",
+            ]
         }
+    }
+
+    /// Its code, or what is wrong with a middle proxy's words: an outdated secret is nothing to guess at.
+    private static func text(_ failure: RouteFailure) -> String {
+        if case .other(let what) = failure { what } else { failure.code }
     }
 
     func middleProxyLists(targets: Int) {

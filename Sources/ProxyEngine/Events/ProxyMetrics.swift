@@ -36,6 +36,7 @@ package struct ProxyMetrics: Sendable {
     package let middleProxyUnknown = Tally(
         label: "martlet_middle_proxy_stray_total", dimensions: [("kind", "unknown-type")])
     package let secretTrials = Tally(label: "martlet_secret_trials_total")
+    package let memoryHeld = Level(label: "martlet_session_memory_bytes")
     package let evictions = Tally(label: "martlet_evicted_sessions_total")
     private let refused: [AdmissionLimits.Refusal: Tally]
     private let refusedUsers: [UserRefusal: Tally]

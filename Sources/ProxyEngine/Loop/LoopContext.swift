@@ -32,8 +32,9 @@ package final class LoopContext: @unchecked Sendable {
     var networks = NetworkRules()
     /// Live connections by number, for draining.
     var connections: [UInt64: ClientConnection] = [:]
-    /// Whether bytes of a session moved since they were last counted: thousands of idle sessions are not looked at.
-    var hasNewBytes = false
+    /// Grows whenever bytes of a session move: where it stands still, thousands of idle sessions are not looked at.
+    var activity: UInt64 = 0
+    private var countedActivity: UInt64 = 0
     /// Clients that are past their handshake.
     var serving = 0
 
@@ -43,6 +44,13 @@ package final class LoopContext: @unchecked Sendable {
         wheel = DeadlineWheel(eventLoop: eventLoop)
         users = shared.users
         output = ByteBufferAllocator().buffer(capacity: Self.receiveBytes + (8 << 10))
+    }
+
+    /// Adds to the counters what sessions moved.
+    func countBytes() {
+        guard activity != countedActivity else { return }
+        countedActivity = activity
+        for connection in connections.values { connection.countBytes() }
     }
 
     var allocator: SharedReceiveAllocator { SharedReceiveAllocator(receive) }

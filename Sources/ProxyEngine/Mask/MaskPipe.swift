@@ -51,7 +51,7 @@ final class MaskPipe: @unchecked Sendable {
         guard !isClosed else { return channel.close(promise: nil) }
         host = channel
         hostAddress = channel.localAddress
-        loop.shared.maskConnectionBegan(hostAddress)
+        loop.shared.maskConnectionBegan(hostAddress, to: channel.remoteAddress)
         if prefix.readableBytes > 0 { up(prefix) }
         if clientHasEnded { channel.closeOutputAfterFlush(loop.eventLoop) }
         if channel.isWritable { resumeClient() }

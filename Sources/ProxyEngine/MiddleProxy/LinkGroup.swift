@@ -119,22 +119,29 @@ final class LinkGroup: DeadlineOwner {
     // MARK: Plan
 
     private var isActing = false
+    private var hasNews = false
 
+    /// Does what the plan says, again if that changed the plan: an opening may end at once and lead back here.
     private func act() {
-        // Opening may end at once and lead back here.
+        hasNews = true
         guard !isActing else { return }
         isActing = true
         defer { isActing = false }
-        let now = DeadlineWheel.now()
-        deadline.cancel()
-        for action in plan.tick(now: now) {
-            switch action {
-            case .open(let id): open(id)
-            case .close(let id):
-                openings.removeValue(forKey: id)?.cancel()
-                links[id]?.close()
-            case .retry(let moment): hub.loop.wheel.arm(deadline, for: self, after: moment - now)
-            }
+        while hasNews {
+            hasNews = false
+            let now = DeadlineWheel.now()
+            deadline.cancel()
+            for action in plan.tick(now: now) { perform(action, now) }
+        }
+    }
+
+    private func perform(_ action: LinkPlan.Action, _ now: Int64) {
+        switch action {
+        case .open(let id): open(id)
+        case .close(let id):
+            openings.removeValue(forKey: id)?.cancel()
+            links[id]?.close()
+        case .retry(let moment): hub.loop.wheel.arm(deadline, for: self, after: moment - now)
         }
     }
 
@@ -159,29 +166,58 @@ final class LinkGroup: DeadlineOwner {
 final class LinkWaiter: DeadlineOwner {
     typealias Completion = (Result<MiddleProxyLink, RouteFailure>) -> Void
 
+    enum Patience {
+        /// A newcomer's, who may have other routes: each middle proxy is tried once, those that failed lately not at
+        /// all.
+        case ordinary
+        /// A session's that lost its link and has nowhere else to go: it waits for one that may be tried again.
+        case stubborn
+
+        /// Longer than an opening may take, so that a second target has its turn.
+        var milliseconds: Int64 { self == .ordinary ? 6_000 : 10_000 }
+    }
+
     private let hub: MiddleProxyHub
+    private let targets: [MiddleProxyTarget]
     private var untried: [MiddleProxyTarget]
+    private let patience: Patience
     private var completion: Completion?
     private var group: LinkGroup?
     private let deadline = Deadline()
 
-    init(_ targets: [MiddleProxyTarget], hub: MiddleProxyHub, completion: @escaping Completion) {
+    init(
+        _ targets: [MiddleProxyTarget], hub: MiddleProxyHub, patience: Patience, completion: @escaping Completion
+    ) {
         self.hub = hub
+        self.targets = targets
+        self.patience = patience
         self.completion = completion
         untried = targets
     }
 
-    func start(patience: Int64) {
-        hub.loop.wheel.arm(deadline, for: self, after: patience)
+    func start() {
+        hub.loop.wheel.arm(deadline, for: self, after: patience.milliseconds)
         goOn(.noMiddleProxy)
     }
 
     private func goOn(_ failure: RouteFailure) {
         guard completion != nil else { return }
-        guard let target = untried.popLast() else { return fail(failure) }
+        guard let target = untried.popLast() else { return patience == .stubborn ? stay(failure) : fail(failure) }
         let group = hub.group(target)
         if let link = group.lease() { return succeed(link) }
         guard !group.isBackingOff else { return goOn(group.lastFailure) }
+        wait(for: group)
+    }
+
+    /// All of them failed lately: waits for any of those that are still listed.
+    private func stay(_ failure: RouteFailure) {
+        let target = targets.filter(hub.isListed).randomElement(using: &hub.loop.random)
+        guard let group = target.map(hub.group) else { return fail(failure) }
+        if let link = group.lease() { return succeed(link) }
+        wait(for: group)
+    }
+
+    private func wait(for group: LinkGroup) {
         self.group = group
         group.wait(self)
     }

@@ -91,7 +91,7 @@ final class LinkOpening: ChannelInboundHandler, RemovableChannelHandler, Deadlin
             nonce: nonce, unixTime: EngineState.unixTime()
         )
         if let group = loop.shared.diffieHellman {
-            var exponent = [UInt8](repeating: 0, count: 256)
+            var exponent = [UInt8](repeating: 0, count: DiffieHellmanGroup.exponentLength)
             exponent.withUnsafeMutableBytes { loop.random.fill($0) }
             setup.diffieHellman = (group, exponent)
         }
@@ -114,9 +114,12 @@ final class LinkOpening: ChannelInboundHandler, RemovableChannelHandler, Deadlin
             }
         } catch {
             hub.noteSkew(handshake.skewSeconds)
-            if case .clockSkew(let seconds) = error { return fail(.clockSkew(seconds)) }
-            if handshake.sentHandshake { return fail(.middleProxyRefused(skew: handshake.skewSeconds ?? 0)) }
-            fail(.other("middle-proxy-\(error.code)"))
+            switch error {
+            case .clockSkew(let seconds): fail(.clockSkew(seconds))
+            // What cannot be deciphered was made with other keys.
+            case .badFrame where handshake.sentHandshake: closed(.closedEarly)
+            default: fail(.other("middle-proxy-\(error.code)"))
+            }
         }
     }
 
@@ -134,7 +137,7 @@ final class LinkOpening: ChannelInboundHandler, RemovableChannelHandler, Deadlin
         }
         context.pipeline.syncOperations.removeHandler(self, promise: nil)
         done(.success(link))
-        link.receiveLeftover(established.leftover, established.undecrypted)
+        link.receiveLeftover(established.leftover)
     }
 
     private func fail(_ failure: RouteFailure) {
@@ -147,6 +150,7 @@ final class LinkOpening: ChannelInboundHandler, RemovableChannelHandler, Deadlin
 
     /// Closed while we waited: after our handshake was sent that means that the keys did not fit.
     private func closed(_ failure: RouteFailure) {
+        hub.noteSkew(handshake?.skewSeconds)
         if let handshake, handshake.sentHandshake { return fail(.middleProxyRefused(skew: handshake.skewSeconds ?? 0)) }
         fail(failure)
     }

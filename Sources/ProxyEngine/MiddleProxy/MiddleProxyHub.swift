@@ -4,24 +4,35 @@ import ProxyPolicy
 
 /// The middle proxies as one event loop uses them: groups of links, and the turn's output of all of them.
 final class MiddleProxyHub: DeadlineOwner {
-    /// How long an attempt waits for a link. Longer than an opening may take, so that a second target has its turn.
-    static let patienceMilliseconds: Int64 = 6_000
-    /// How long a session waits for a new link while its client waits too.
-    private static let movePatienceMilliseconds: Int64 = 10_000
-    /// Bytes of requests after which links are written without waiting for the end of the turn: what is encrypted
-    /// together should still be in the processor's cache.
-    private static let flushBytes = 512 << 10
+    /// Bytes of requests after which links are written without waiting for the end of the turn. Eight reads of clients:
+    /// enough for several links to have something (a lone stream is encrypted at an eighth of the speed of eight), and
+    /// still in the processor's cache.
+    private static let flushBytes = 2 << 20
+    /// A batch of this size takes longer to encrypt alone than its share of a common pass with others: it waits for a
+    /// moment that nobody notices in an upload.
+    private static let patientBytes = 64 << 10
+    private static let patience = TimeAmount.microseconds(500)
+    /// With so many links there is company enough.
+    private static let patientLinks = 4
+    /// Buffers for batches that are kept, and how long they may be.
+    private static let spareBatchCount = 8
+    private static let spareBatchBytes = 1 << 20
     /// How often sessions on a target that is not wanted any more are looked at.
     private static let moveMilliseconds: Int64 = 1_000
 
     unowned let loop: LoopContext
     private(set) var directory: MiddleProxyDirectory?
     private var groups: [MiddleProxyTarget: LinkGroup] = [:]
+    /// Groups of targets that are not wanted any more, until their last session has gone. A target that comes back gets
+    /// a new group beside the old one.
+    private var retired: [LinkGroup] = []
     private var lastConnection: UInt64
     /// Links with a batch to send, and how much.
     private var dirty: [MiddleProxyLink] = []
     private var pendingBytes = 0
     private var isFlushing = false
+    /// Whether big batches wait for others.
+    private var isPatient = false
     private var spareBatches: [ByteBuffer] = []
     private var sparePlain: ByteBuffer?
     private var moving: [ObjectIdentifier: LinkWaiter] = [:]
@@ -41,7 +52,7 @@ final class MiddleProxyHub: DeadlineOwner {
     // MARK: Links
 
     func group(_ target: MiddleProxyTarget) -> LinkGroup {
-        if let group = groups[target], !group.isRetired { return group }
+        if let group = groups[target] { return group }
         let group = LinkGroup(target: target, hub: self)
         groups[target] = group
         return group
@@ -50,7 +61,7 @@ final class MiddleProxyHub: DeadlineOwner {
     /// Finds a place on a link to a middle proxy of that number, at once where there is one.
     @discardableResult
     func request(
-        _ wire: Int16, patience: Int64 = patienceMilliseconds, _ completion: @escaping LinkWaiter.Completion
+        _ wire: Int16, patience: LinkWaiter.Patience = .ordinary, _ completion: @escaping LinkWaiter.Completion
     ) -> LinkWaiter? {
         var targets = directory?.targets(for: wire) ?? []
         guard !targets.isEmpty else {
@@ -63,15 +74,15 @@ final class MiddleProxyHub: DeadlineOwner {
             completion(.success(link))
             return nil
         }
-        let waiter = LinkWaiter(targets, hub: self, completion: completion)
-        waiter.start(patience: patience)
+        let waiter = LinkWaiter(targets, hub: self, patience: patience, completion: completion)
+        waiter.start()
         return waiter
     }
 
     /// Finds a new link for a session that lost its own.
     func rebind(_ relay: MiddleProxyRelay) {
         let key = ObjectIdentifier(relay)
-        let waiter = request(relay.wire, patience: Self.movePatienceMilliseconds) { [weak self, weak relay] result in
+        let waiter = request(relay.wire, patience: .stubborn) { [weak self, weak relay] result in
             self?.moving[key] = nil
             switch result {
             case .success(let link):
@@ -99,18 +110,20 @@ final class MiddleProxyHub: DeadlineOwner {
     func use(_ directory: MiddleProxyDirectory) {
         self.directory = directory
         let wanted = directory.allTargets
-        for (target, group) in groups where !wanted.contains(target) && !group.isRetired { group.retire() }
-        loop.wheel.arm(deadline, for: self, after: Self.moveMilliseconds)
+        let leaving = groups.filter { !wanted.contains($0.key) }
+        for target in leaving.keys { groups[target] = nil }
+        retired += leaving.values
+        for group in leaving.values { group.retire() }
+        if !retired.isEmpty { loop.wheel.arm(deadline, for: self, after: Self.moveMilliseconds) }
     }
 
+    /// Whether Telegram's lists have it now.
+    func isListed(_ target: MiddleProxyTarget) -> Bool { directory?.allTargets.contains(target) ?? false }
+
     func deadlineReached(_ deadline: Deadline) {
-        for (target, group) in groups where group.isRetired {
-            group.moveSessions()
-            if group.isEmpty { groups[target] = nil }
-        }
-        if groups.values.contains(where: \.isRetired) {
-            loop.wheel.arm(deadline, for: self, after: Self.moveMilliseconds)
-        }
+        for group in retired { group.moveSessions() }
+        retired.removeAll { $0.isEmpty }
+        if !retired.isEmpty { loop.wheel.arm(deadline, for: self, after: Self.moveMilliseconds) }
     }
 
     // MARK: Output
@@ -122,7 +135,7 @@ final class MiddleProxyHub: DeadlineOwner {
     }
 
     func returnBatch(_ buffer: consuming ByteBuffer) {
-        guard spareBatches.count < 4, buffer.storageCapacity <= 2 * Self.flushBytes else { return }
+        guard spareBatches.count < Self.spareBatchCount, buffer.storageCapacity <= Self.spareBatchBytes else { return }
         spareBatches.append(buffer)
     }
 
@@ -153,16 +166,29 @@ final class MiddleProxyHub: DeadlineOwner {
         isFlushing = true
         loop.eventLoop.assumeIsolated().execute {
             self.isFlushing = false
-            self.flush()
+            self.turnEnded()
+        }
+    }
+
+    /// Small things go at once.
+    private func turnEnded() {
+        guard !dirty.isEmpty, dirty.count < Self.patientLinks, pendingBytes >= Self.patientBytes else { return flush() }
+        guard !isPatient else { return }
+        isPatient = true
+        loop.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) {
+            if self.isPatient { self.flush() }
         }
     }
 
     private func flush() {
         pendingBytes = 0
+        isPatient = false
         var links: [MiddleProxyLink] = []
         swap(&links, &dirty)
         for link in links { link.isDirty = false }
         links.removeAll { !$0.isAlive || $0.batch.readableBytes == 0 }
+        // The cipher takes several at a time: the long ones first, so that none of them is left for the end alone.
+        links.sort { $0.batch.readableBytes > $1.batch.readableBytes }
         encrypt(links[...], [])
         for link in links { link.sendBatch() }
     }

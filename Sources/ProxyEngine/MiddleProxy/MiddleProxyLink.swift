@@ -25,11 +25,9 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
     var isDirty = false
     private(set) var batch = ByteBuffer()
     private(set) var watch: LinkWatch
-    private let decryptor: CBCDecryptor
     private var writer: MiddleProxyFrameWriter
     private var reader: MiddleProxyFrameReader
-    /// The last bytes of ciphertext, fewer than a block.
-    private var undecrypted = ByteBuffer()
+    private var incoming: LinkCipherText
     /// Decrypted bytes of a frame that is not complete: at most ``MiddleProxyFrameReader/maximumFrameLength``.
     private var partial = ByteBuffer()
     /// The size of that frame, as far as it is known.
@@ -38,6 +36,7 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
     private var isPaused = false
     /// Sessions that wait until the link takes more.
     private var waiting: [MiddleProxyRelay] = []
+    private var isResuming = false
     private let deadline = Deadline()
     private let paceDeadline = Deadline()
 
@@ -47,14 +46,24 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
         self.id = id
         hub = group.hub
         encryptor = established.encryptor
-        decryptor = established.decryptor
+        incoming = LinkCipherText(established.decryptor, leftOver: established.undecrypted)
         writer = established.writer
         reader = established.reader
         watch = LinkWatch(now: DeadlineWheel.now())
         pace = LinkPace(hardBound: group.hub.loop.shared.configuration.middleProxy.clientQueueBytes)
     }
 
-    func handlerAdded(context: ChannelHandlerContext) { look() }
+    /// What may be queued for the middle proxy before its clients are no longer read. The marks are close together: room
+    /// comes in small pieces to all links at once, so that their batches can be encrypted together, instead of in large
+    /// ones to one link after the other.
+    private static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 768 << 10, high: 1 << 20)
+    /// What is taken from clients for one batch: one read, and what another one brings on top.
+    private static let batchBytes = 256 << 10
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        try? context.channel.syncOptions?.setOption(.writeBufferWaterMark, value: Self.waterMark)
+        look()
+    }
 
     // MARK: Sessions
 
@@ -71,7 +80,8 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
 
     /// - Parameter says: tell the middle proxy that the client is gone; not where it said so itself.
     func unbind(_ connection: UInt64, says: Bool) {
-        guard sessions.removeValue(forKey: connection) != nil, isAlive else { return }
+        guard let relay = sessions.removeValue(forKey: connection), isAlive else { return }
+        if let place = waiting.firstIndex(where: { $0 === relay }) { waiting.remove(at: place) }
         act(on: pace.leave(connection, now: DeadlineWheel.now()))
         if says { send(MiddleProxyMessage.closeConnectionPayload(connection)) }
         group.sessionLeft(self)
@@ -79,14 +89,39 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
 
     // MARK: Towards the middle proxy
 
-    /// Whether what is sent now piles up in memory.
-    var isBlocked: Bool { !channel.isWritable }
+    /// Whether more would pile up in memory.
+    private var isFull: Bool { !channel.isWritable || batch.readableBytes >= Self.batchBytes }
 
-    func wait(_ relay: MiddleProxyRelay) { waiting.append(relay) }
+    /// The session has sent what it had. Where the link is full its client waits; else the next one that waits may go
+    /// on, so that they take turns.
+    ///
+    /// - Returns: whether the session may go on.
+    func takesMore(from relay: MiddleProxyRelay) -> Bool {
+        guard isFull else {
+            resumeNext()
+            return true
+        }
+        waiting.append(relay)
+        return false
+    }
+
+    /// Lets one session go on, and the next one a turn of the loop later: the first may have nothing to send.
+    private func resumeNext() {
+        guard !waiting.isEmpty, !isFull, isAlive, !isResuming else { return }
+        waiting.removeFirst().linkHasRoom()
+        guard !waiting.isEmpty else { return }
+        isResuming = true
+        hub.loop.eventLoop.assumeIsolated().execute {
+            self.isResuming = false
+            self.resumeNext()
+        }
+    }
 
     func send(_ payload: [UInt8]) {
         _ = writeFrame(payloadLength: payload.count) { space in
-            payload.withUnsafeBytes { space.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(space), byteCount: $0.count) }
+            payload.withUnsafeBytes {
+                space.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(space), byteCount: $0.count)
+            }
             return true
         }
     }
@@ -129,13 +164,13 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
         hub.returnBatch(bytes)
         watch.sent(at: DeadlineWheel.now())
         lookSoon()
+        resumeNext()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard context.channel.isWritable else { return }
-        let resumed = waiting
-        waiting = []
-        for relay in resumed { relay.linkWritable() }
+        // The middle proxy takes what we send: it lives, however long its pong waits behind all that.
+        watch.progressed(at: DeadlineWheel.now())
+        resumeNext()
     }
 
     // MARK: From the middle proxy
@@ -147,8 +182,7 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
     }
 
     /// What came behind the handshake in the same read.
-    func receiveLeftover(_ plain: ByteBuffer, _ cipher: ByteBuffer) {
-        undecrypted = cipher
+    func receiveLeftover(_ plain: ByteBuffer) {
         guard plain.readableBytes > 0 else { return }
         var plain = plain
         passFrames(&plain)
@@ -162,38 +196,13 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
         let isGathering = plain.readableBytes > 0
         if !isGathering { plain = hub.takePlain() }
         plain.reserveCapacity(minimumWritableBytes: max(buffer.readableBytes + 16, partialLength - plain.readableBytes))
-        decrypt(&buffer, into: &plain)
+        incoming.decrypt(&buffer, into: &plain)
         if plain.readableBytes >= partialLength {
             passFrames(&plain)
         } else {
             swap(&partial, &plain)
         }
         if !isGathering { hub.returnPlain(plain) }
-    }
-
-    private func decrypt(_ buffer: inout ByteBuffer, into plain: inout ByteBuffer) {
-        if undecrypted.readableBytes > 0 {
-            let missing = min(16 - undecrypted.readableBytes, buffer.readableBytes)
-            if var head = buffer.readSlice(length: missing) { undecrypted.writeBuffer(&head) }
-            guard undecrypted.readableBytes == 16 else { return }
-            decryptBlocks(&undecrypted, into: &plain)
-            undecrypted.clear()
-        }
-        decryptBlocks(&buffer, into: &plain)
-        if buffer.readableBytes > 0 { undecrypted.writeBuffer(&buffer) }
-    }
-
-    private func decryptBlocks(_ buffer: inout ByteBuffer, into plain: inout ByteBuffer) {
-        let count = buffer.readableBytes & ~15
-        guard count > 0 else { return }
-        buffer.readWithUnsafeReadableBytes { source in
-            plain.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { space in
-                guard let start = space.baseAddress else { return 0 }
-                decryptor.decrypt(UnsafeRawBufferPointer(rebasing: source.prefix(count)), into: start)
-                return count
-            }
-            return count
-        }
     }
 
     /// Handles all complete frames; what is left over is kept.

@@ -33,6 +33,7 @@ final class MiddleProxyRelay: SessionRelay {
     private var request: ProxyRequest
     private(set) var early: ByteBuffer? = ByteBuffer()
     private(set) var hasAnswer = false
+    private(set) var awaitsAnswer = false
     private(set) var bytesUp = 0
     private(set) var bytesDown = 0
     private var inFlight = InFlight()
@@ -40,6 +41,8 @@ final class MiddleProxyRelay: SessionRelay {
     private var isClosed = false
     /// Whether the client is held because it does not take its bytes.
     private var isFull = false
+    /// Whether the client is held because the link takes no more for now.
+    private var isWaiting = false
 
     init(client: ClientConnection, link: MiddleProxyLink, route: Route, greeting: ClientGreeting) {
         self.client = client
@@ -107,12 +110,13 @@ final class MiddleProxyRelay: SessionRelay {
     private var lastStep = 0
 
     func endUp() {
-        guard let link, link.isBlocked else { return }
+        guard let link, !isWaiting, !link.takesMore(from: self) else { return }
+        isWaiting = true
         client.hold(.otherSide)
-        link.wait(self)
     }
 
-    func linkWritable() {
+    func linkHasRoom() {
+        isWaiting = false
         if !isFull { client.release(.otherSide) }
     }
 
@@ -169,6 +173,10 @@ final class MiddleProxyRelay: SessionRelay {
         guard let link else { return }
         // Padding beyond whole words is the transport's; the rest of it the middle proxy copes with.
         let length = bytes.count & ~3
+        // Writing may be what finds the link dead, and then this message was under way.
+        let before = inFlight
+        inFlight.sent(now: DeadlineWheel.now())
+        awaitsAnswer = true
         let isSent = link.writeFrame(payloadLength: request.headerLength + length) { space in
             let place = space + request.headerLength
             let message = UnsafeRawBufferPointer(rebasing: bytes.prefix(length))
@@ -184,8 +192,10 @@ final class MiddleProxyRelay: SessionRelay {
             return true
         }
         if isEnciphered { clientToProxy.seek(to: clientToProxy.offset + UInt64(bytes.count - length)) }
-        guard isSent else { return loop.shared.metrics.middleProxyRefusedMessages.add() }
-        inFlight.sent(now: DeadlineWheel.now())
+        guard isSent else {
+            inFlight = before
+            return loop.shared.metrics.middleProxyRefusedMessages.add()
+        }
         link.noteRequest(connection)
     }
 
@@ -210,7 +220,7 @@ final class MiddleProxyRelay: SessionRelay {
                 ])
             }
         }
-        if isEnding { client.relayEnded(.clientClosed) }
+        if isEnding { client.upstreamClosed() }
     }
 
     /// The data center has the message whose sender asked for this.
@@ -275,7 +285,7 @@ final class MiddleProxyRelay: SessionRelay {
         guard isWritable, isFull else { return }
         isFull = false
         link?.noteDrained(connection, queue: 0)
-        if link?.isBlocked != true { client.release(.otherSide) }
+        if !isWaiting { client.release(.otherSide) }
     }
 
     /// Nothing can be held for one client alone: it is the client's own requests that wait.
@@ -291,17 +301,18 @@ final class MiddleProxyRelay: SessionRelay {
         client.relayEnded(.overloaded)
     }
 
-    /// Everything that was answered before has been written: it goes out, then the connection ends.
+    /// Everything that was answered before has been written: it goes out, then the connection ends. A client that got no
+    /// answer ends as well, as with Telegram's own proxy: asked again, the middle proxy would say the same.
     func closedByMiddleProxy() {
         detach(says: false)
-        client.upstreamClosed()
+        if hasAnswer { client.upstreamClosed() } else { client.relayEnded(.upstreamClosed) }
     }
 
     /// A client that has said its end still gets the answer to what it asked.
     func clientEnded() {
         isEnding = true
         if isAtRest(confirmedUntil: link?.watch.confirmedUntil, isInterrupted: false) {
-            client.relayEnded(.clientClosed)
+            client.upstreamClosed()
         }
     }
 
@@ -317,7 +328,8 @@ final class MiddleProxyRelay: SessionRelay {
     func linkLost(_ failure: RouteFailure, wasInterrupted: Bool, _ confirmedUntil: Int64) {
         link = nil
         guard !isClosed else { return }
-        guard hasAnswer else { return client.relayFailed(failure) }
+        // A link that served others before says nothing about the route, however it broke.
+        guard hasAnswer else { return client.relayFailed(wasWarm ? .closedEarly : failure) }
         guard isAtRest(confirmedUntil: confirmedUntil, isInterrupted: wasInterrupted), !isEnding else {
             loop.shared.metrics.middleProxySessionsLost.add()
             return client.relayFailed(failure)
@@ -348,6 +360,7 @@ final class MiddleProxyRelay: SessionRelay {
         }
         loop.shared.metrics.middleProxySessionsMoved.add()
         attach(link)
+        isWaiting = false
         client.release(.route)
         if !isFull { client.release(.otherSide) }
     }

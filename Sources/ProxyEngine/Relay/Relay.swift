@@ -62,6 +62,7 @@ final class Relay: SessionRelay {
     var route: Route { upstream.route }
     var wasWarm: Bool { upstream.wasWarm }
     var endsWholly: Bool { upstream.isWebSocket }
+    var awaitsAnswer: Bool { bytesUp > 0 }
     var heldBytes: Int { (early?.storageCapacity ?? 0) + upstream.queuedBytes }
 
     /// Whether a WebSocket frame has been begun whose payload is not complete: no other frame may go out now.

@@ -10,6 +10,8 @@ protocol SessionRelay: AnyObject {
     var hasAnswer: Bool { get }
     /// What the client has said so far, as it came; nil once the upstream answered or it grew too long.
     var early: ByteBuffer? { get }
+    /// Whether anything was sent to which the upstream has to say something.
+    var awaitsAnswer: Bool { get }
     /// Stream bytes of the client.
     var bytesUp: Int { get }
     /// Stream bytes for the client.
@@ -43,6 +45,6 @@ struct Holds: OptionSet {
     static let rate = Holds(rawValue: 2)
     /// The user's rate, of what comes from the client.
     static let rateUp = Holds(rawValue: 8)
-    /// The route is being found, or found again.
+    /// The client's secret is being looked for, or its route is being found, or found again.
     static let route = Holds(rawValue: 4)
 }

@@ -142,7 +142,9 @@ package final class UserAccount: Sendable {
     func count(up: Int, down: Int) {
         guard up > 0 || down > 0 else { return }
         let (up, down) = (UInt64(clamping: up), UInt64(clamping: down))
+        let now = Int64(EngineState.unixTime())
         state.withLock { state in
+            state.usage.rollOver(state.user.quota, now: now)
             state.usage.add(up: up, down: down, sessions: 0)
             state.unsaved.up &+= up
             state.unsaved.down &+= down

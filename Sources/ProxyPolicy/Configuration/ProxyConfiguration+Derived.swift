@@ -1,4 +1,4 @@
-package import MTProtoWire
+import MTProtoWire
 
 extension ProxyConfiguration {
     /// Every place to listen on, with its rules: ``listen`` first, unless it is off.

@@ -8,25 +8,35 @@ package struct InFlight: Sendable {
     package static let answerMilliseconds: Int64 = 5_000
 
     private var lastSent: Int64?
-    private var isRead = true
-    private var isAnswered = true
+    /// Packets of which nothing says yet that they were read.
+    private var unread = 0
+    /// Packets without an answer.
+    private var unanswered = 0
+    /// Packets that were acknowledged, whose answers therefore say nothing about further ones.
+    private var acknowledgedAhead = 0
 
     package init() {}
 
     /// A packet of the client was written to the link.
     package mutating func sent(now: Int64) {
+        // What got no answer for so long gets none: it was an acknowledgement.
+        if let lastSent, now - lastSent > Self.answerMilliseconds { unanswered = 0 }
         lastSent = now
-        isRead = false
-        isAnswered = false
+        unread += 1
+        unanswered += 1
     }
 
     /// The peer acknowledged a packet of the client, which is not yet its answer.
-    package mutating func acknowledged() { isRead = true }
+    package mutating func acknowledged() {
+        guard unread > 0 else { return }
+        unread -= 1
+        acknowledgedAhead += 1
+    }
 
     /// A whole packet for the client came over the link.
     package mutating func answered() {
-        isRead = true
-        isAnswered = true
+        if acknowledgedAhead > 0 { acknowledgedAhead -= 1 } else { unread = max(unread - 1, 0) }
+        unanswered = max(unanswered - 1, 0)
     }
 
     /// Whether the client may be moved to another link.
@@ -39,7 +49,7 @@ package struct InFlight: Sendable {
         guard !hasPartialFrame else { return false }
         guard let lastSent else { return true }
         // Within one millisecond nobody knows which came first.
-        let wasRead = isRead || (provenUntil ?? .min) > lastSent
-        return wasRead && (isAnswered || now - lastSent > Self.answerMilliseconds)
+        let wasRead = unread == 0 || (provenUntil ?? .min) > lastSent
+        return wasRead && (unanswered == 0 || now - lastSent > Self.answerMilliseconds)
     }
 }

@@ -24,6 +24,8 @@ package struct LinkPlan: Sendable {
         /// Since when it is established; nil: being dialled.
         var ready: Int64?
         var clients = 0
+
+        func isProven(_ now: Int64) -> Bool { ready.map { now - $0 >= LinkPlanTimes.proofOfHealth } ?? false }
     }
 
     private let maximum: Int
@@ -123,11 +125,8 @@ package struct LinkPlan: Sendable {
         guard let index = index(of: id) else { return }
         let link = links.remove(at: index)
         if link.clients > 0 { lastUse = now }
-        guard let ready = link.ready, now - ready >= LinkPlanTimes.proofOfHealth else {
-            // Established and closed at once: what a middle proxy does that dislikes us, so it is a failure as well.
-            backOff(after: link, now: now, random: random)
-            return
-        }
+        // Established and closed at once: what a middle proxy does that dislikes us, so it is a failure as well.
+        if !link.isProven(now) { backOff(after: link, now: now, random: random) }
     }
 
     /// The target is gone from Telegram's list: no more clients, and links are closed when their last client goes.
@@ -169,12 +168,12 @@ package struct LinkPlan: Sendable {
     private mutating func openings(_ now: Int64) -> [Action] {
         let wanted = wanted(now: now)
         guard wanted > 0, now >= notBefore else { return [] }
-        let connecting = links.count - readyCount
         let isHanging = hangingTime.map { $0 <= now } ?? false
         let target = min(isHanging ? wanted + 1 : wanted, maximum)
-        // After a failure one attempt tells as much as two.
+        // After a failure one link tells as much as two, and the others wait for what it tells.
         let atOnce = wait != nil && !isHanging ? 1 : LinkPlanTimes.attemptsAtOnce
-        let missing = min(target - links.count, atOnce - connecting)
+        let unproven = wait == nil ? links.count - readyCount : links.count { !$0.isProven(now) }
+        let missing = min(target - links.count, atOnce - unproven)
         guard missing > 0 else { return [] }
         return (0..<missing).map { _ in
             numbers += 1
@@ -188,7 +187,10 @@ package struct LinkPlan: Sendable {
     private func nextTime(_ now: Int64) -> Int64? {
         let wanted = wanted(now: now)
         var times: [Int64] = []
-        if wanted > links.count { times.append(notBefore) }
+        if wanted > links.count {
+            times.append(notBefore)
+            if wait != nil { times += links.compactMap { $0.ready.map { $0 + LinkPlanTimes.proofOfHealth } } }
+        }
         if wanted > 0, links.count < maximum, let hangingTime { times.append(max(hangingTime, notBefore)) }
         if let surplusSince, links.contains(where: { $0.ready != nil && $0.clients == 0 }) {
             times.append(surplusSince + LinkPlanTimes.surplusLife)
@@ -226,10 +228,7 @@ package struct LinkPlan: Sendable {
     /// Forgets failures when a link that was opened since has proven itself, or when they are long ago.
     private mutating func settle(_ now: Int64) {
         guard wait != nil else { return }
-        let hasHealed = links.contains { link in
-            guard let ready = link.ready, link.opened > lastFailure else { return false }
-            return now - ready >= LinkPlanTimes.proofOfHealth
-        }
+        let hasHealed = links.contains { $0.opened > lastFailure && $0.isProven(now) }
         if hasHealed || now - lastFailure >= LinkPlanTimes.forgiveness { wait = nil }
     }
 }

@@ -30,6 +30,8 @@ package struct LinkWatch: Sendable, Equatable {
     private var lastPing: Int64
     /// When the ping that is out was sent.
     private var pingOut: Int64?
+    /// Since when it is waited for: later than `pingOut` where we did not read meanwhile.
+    private var waitsSince: Int64 = 0
     private var isPaused = false
 
     package init(now: Int64) {
@@ -49,6 +51,12 @@ package struct LinkWatch: Sendable, Equatable {
         silentSince = nil
     }
 
+    /// Some of what was queued went out: the other end takes it.
+    package mutating func progressed(at now: Int64) {
+        if silentSince != nil { silentSince = now }
+        waitsSince = now
+    }
+
     package mutating func ponged(at now: Int64) {
         if let pingOut { confirmedUntil = max(confirmedUntil, pingOut) }
         pingOut = nil
@@ -61,7 +69,7 @@ package struct LinkWatch: Sendable, Equatable {
     package mutating func resumed(at now: Int64) {
         isPaused = false
         if silentSince != nil { silentSince = now }
-        if pingOut != nil { pingOut = now }
+        waitsSince = now
     }
 
     package mutating func check(at now: Int64) -> Action {
@@ -69,15 +77,16 @@ package struct LinkWatch: Sendable, Equatable {
         if let ping = pingOut {
             if lastReceived >= ping {
                 // It speaks, only not of our ping: alive.
-                if now - ping >= Self.patience { pingOut = nil }
+                if now - waitsSince >= Self.patience { pingOut = nil }
                 return .wait(milliseconds: Self.askAfter)
             }
-            let left = ping + Self.patience - now
+            let left = waitsSince + Self.patience - now
             return left > 0 ? .wait(milliseconds: left) : .lost
         }
         let due = nextPing
         guard now >= due else { return .wait(milliseconds: due - now) }
         pingOut = now
+        waitsSince = now
         lastPing = now
         return .ping
     }

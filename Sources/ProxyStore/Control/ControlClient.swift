@@ -72,7 +72,8 @@ package struct ControlClient: Sendable {
         }
     }
 
-    private func receive(from file: Int32, _ deadline: ContinuousClock.Instant) throws(StoreError) -> ArraySlice<UInt8> {
+    private func receive(from file: Int32, _ deadline: ContinuousClock.Instant) throws(StoreError) -> ArraySlice<UInt8>
+    {
         var line: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while line.count <= Self.longestAnswer {

@@ -160,8 +160,10 @@ final class ControlConnection: ChannelDuplexHandler {
             context.close(promise: nil)
             return
         }
+        let hint =
+            isBusy ? "it may be done all the same: look before you try again" : "send the whole line at once"
         refuse(
-            ControlError(.timeout, "a request took longer than \(bounds.requestMilliseconds) ms", hint: "try again"),
+            ControlError(.timeout, "the request took longer than \(bounds.requestMilliseconds) ms", hint: hint),
             context)
     }
 

@@ -4,7 +4,8 @@ import ServiceLifecycle
 
 /// Takes commands on the state directory's Unix socket: one JSON object per line, one answer per line.
 ///
-/// Who may open the socket may do everything, so it is open to its owner alone.
+/// Who may open the socket may do everything, so it is open to its owner alone. A connection that asks nothing for the
+/// time of a request is closed; another one costs nothing.
 package final class ControlServer: Service {
     package typealias Handler = @Sendable (ControlRequest) async -> ControlReply
 

@@ -98,6 +98,10 @@ enum ControlSocket {
             let file = socket(AF_UNIX, SOCK_STREAM, 0)
         #endif
         if file >= 0 { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
+        #if canImport(Darwin)
+            var isOn: Int32 = 1
+            setsockopt(file, SOL_SOCKET, SO_NOSIGPIPE, &isOn, socklen_t(MemoryLayout<Int32>.size))
+        #endif
         return file
     }
 

@@ -73,12 +73,13 @@ enum UserRows {
 
     static func save(_ user: User, in database: Database) throws {
         try removeUser(user.name, in: database)
-        try database.execute(
-            sql: """
-                INSERT INTO user (name, is_enabled, ad_tag, expires, max_connections, max_addresses, address_window,
-                    quota_bytes, quota_period, quota_day, rate_up, rate_down, note)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-                """,
+        try run(
+            database,
+            """
+            INSERT INTO user (name, is_enabled, ad_tag, expires, max_connections, max_addresses, address_window,
+                quota_bytes, quota_period, quota_day, rate_up, rate_down, note)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            """,
             arguments: [
                 user.name, user.isEnabled, user.adTag?.text, user.expires, user.maximumConnections,
                 user.maximumAddresses, user.addressWindowSeconds, user.quota.map { Int64(clamping: $0.bytes) },
@@ -86,8 +87,8 @@ enum UserRows {
             ]
         )
         for (position, secret) in user.secrets.enumerated() {
-            try database.execute(
-                sql: "INSERT INTO user_secret (user, position, secret) VALUES (?, ?, ?)",
+            try run(
+                database, "INSERT INTO user_secret (user, position, secret) VALUES (?, ?, ?)",
                 arguments: [user.name, position, secret.text]
             )
         }
@@ -102,7 +103,7 @@ enum UserRows {
     }
 
     static func removeUser(_ name: String, in database: Database) throws {
-        try database.execute(sql: "DELETE FROM user WHERE name = ?", arguments: [name])
+        try run(database, "DELETE FROM user WHERE name = ?", arguments: [name])
     }
 
     static func usage(in database: Database) throws -> [String: UserUsage] {
@@ -121,11 +122,12 @@ enum UserRows {
     }
 
     static func save(_ usage: UserUsage, of name: String, in database: Database) throws {
-        try database.execute(
-            sql: """
-                INSERT OR REPLACE INTO usage (user, up, down, sessions, quota_used, quota_since)
-                VALUES (?, ?, ?, ?, ?, ?)
-                """,
+        try run(
+            database,
+            """
+            INSERT OR REPLACE INTO usage (user, up, down, sessions, quota_used, quota_since)
+            VALUES (?, ?, ?, ?, ?, ?)
+            """,
             arguments: [
                 name, Int64(clamping: usage.up), Int64(clamping: usage.down), Int64(clamping: usage.sessions),
                 Int64(clamping: usage.quotaUsed), usage.quotaSince,
@@ -134,7 +136,7 @@ enum UserRows {
     }
 
     static func removeUsage(_ name: String, in database: Database) throws {
-        try database.execute(sql: "DELETE FROM usage WHERE user = ?", arguments: [name])
+        try run(database, "DELETE FROM usage WHERE user = ?", arguments: [name])
     }
 
     static func totals(in database: Database) throws -> ProcessTotals? {
@@ -147,13 +149,18 @@ enum UserRows {
     }
 
     static func save(_ totals: ProcessTotals, in database: Database) throws {
-        try database.execute(
-            sql: "INSERT OR REPLACE INTO totals (id, up, down, sessions, since) VALUES (1, ?, ?, ?, ?)",
+        try run(
+            database, "INSERT OR REPLACE INTO totals (id, up, down, sessions, since) VALUES (1, ?, ?, ?, ?)",
             arguments: [
                 Int64(clamping: totals.up), Int64(clamping: totals.down), Int64(clamping: totals.sessions),
                 totals.since,
             ]
         )
+    }
+
+    /// Many rows are written by the same few statements.
+    private static func run(_ database: Database, _ sql: String, arguments: StatementArguments) throws {
+        try database.cachedStatement(sql: sql).execute(arguments: arguments)
     }
 
     // SQLite does not enforce the types of columns, people edit files, and GRDB's own accessors trap on a value of

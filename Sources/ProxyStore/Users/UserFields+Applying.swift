@@ -57,7 +57,8 @@ extension UserFields {
             maximumAddresses, user.maximumAddresses, Bounds.addresses, user, "max_addresses")
         let standardWindow = User(name: "", secrets: []).addressWindowSeconds
         result.addressWindowSeconds =
-            try limit(addressWindowSeconds, user.addressWindowSeconds, Bounds.addressWindowSeconds, user, "address_window")
+            try limit(
+                addressWindowSeconds, user.addressWindowSeconds, Bounds.addressWindowSeconds, user, "address_window")
             ?? standardWindow
         result.rateUp = try limit(rateUp, user.rateUp, Bounds.rate, user, "rate_up")
         result.rateDown = try limit(rateDown, user.rateDown, Bounds.rate, user, "rate_down")

@@ -34,7 +34,6 @@ extension UserManager {
 
     private func reports(withSecrets: Bool) async -> [UserReport] {
         let live = await hooks.live?()
-        let shadows = shadows()
         let moment = now()
         return (declared + managed.values.sorted { $0.name < $1.name }).map { user in
             let shadow = user.origin == .managed ? shadows[user.name] : nil
@@ -121,10 +120,9 @@ extension UserManager {
 
     private func resetQuota(_ names: [String]?) throws(ControlError) -> [String] {
         try opened(orMade: true)
-        let users = Dictionary(entries().map { ($0.user.name, $0.user) }, uniquingKeysWith: { first, _ in first })
         var change = StoreChange()
-        for name in names ?? Array(users.keys) {
-            guard let user = users[name] else { throw unknown(name) }
+        for name in names ?? entries().map(\.user.name) {
+            guard let user = userInForce(name) else { throw unknown(name) }
             var value = currentUsage(of: user)
             value.resetQuota(now: now())
             change.usage[name] = value
@@ -219,7 +217,7 @@ extension UserManager {
         }
     }
 
-    private func isDeclared(_ name: String) -> Bool { declared.contains { $0.name == name } }
+    private func isDeclared(_ name: String) -> Bool { declaredByName[name] != nil }
 
     private func refuseDeclared(_ name: String) throws(ControlError) {
         guard isDeclared(name) else { return }

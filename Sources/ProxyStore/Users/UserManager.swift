@@ -3,8 +3,8 @@ package import ProxyPolicy
 
 /// The users: those that the configuration declares, and those that commands have made and the database keeps.
 ///
-/// The database is opened when there is one, and made with the first thing worth keeping: a bridge without users never
-/// touches it. Calls that write block, on a queue that belongs to this actor alone.
+/// The database is opened when there is one, and made with the first thing worth keeping: a bridge with nothing but its
+/// owner's secret never touches it. Calls that write block, on a queue that belongs to this actor alone.
 package actor UserManager {
     /// What the manager asks and tells the rest of the program.
     package struct Hooks: Sendable {
@@ -39,14 +39,19 @@ package actor UserManager {
     nonisolated package let unownedExecutor: UnownedSerialExecutor
     private let executor: QueueExecutor
     let declared: [User]
+    let declaredByName: [String: User]
     /// Where the declared users stand, for messages: a path.
     let declaredIn: String
     private let files: StateFiles
+    /// Whether usage alone is a reason to make a database: not for the one user of a bridge, who has no limits.
+    private let isUsageWorthKeeping: Bool
     let now: @Sendable () -> Int64
     var hooks = Hooks()
     private var store: UserStore?
     /// What the database holds.
-    var managed: [String: User] = [:]
+    private(set) var managed: [String: User] = [:]
+    /// Whom each shadowed managed user gives way to.
+    private(set) var shadows: [String: String] = [:]
     private var usage: [String: UserUsage] = [:]
     private var totals: ProcessTotals?
     /// What was moved and is not written yet, by users there are.
@@ -66,8 +71,12 @@ package actor UserManager {
         self.executor = executor
         unownedExecutor = executor.asUnownedSerialExecutor()
         self.declared = declared
+        declaredByName = Dictionary(declared.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.declaredIn = declaredIn
         files = StateFiles(directory: directory)
+        isUsageWorthKeeping =
+            declared.count > 1
+            || declared.contains { $0 != User(name: $0.name, secrets: $0.secrets, origin: $0.origin) }
         self.now = now
     }
 
@@ -90,7 +99,6 @@ package actor UserManager {
 
     /// All users that are in force, with what they have moved: the declared ones, then the managed ones by name.
     package func entries() -> [UserEntry] {
-        let shadows = shadows()
         let present = managed.values.filter { shadows[$0.name] == nil }.sorted { $0.name < $1.name }
         return (declared + present).map { UserEntry(user: $0, usage: currentUsage(of: $0)) }
     }
@@ -108,19 +116,18 @@ package actor UserManager {
     /// Names that are no user's, such as one's who was just removed, count in the totals alone. What cannot be written
     /// is kept and written with the next call, so nothing is to be repeated after an error.
     package func record(_ deltas: [String: UsageDelta]) throws(StoreError) {
-        let names = Set(inForce().map(\.name))
         for (name, delta) in deltas {
             pendingTotals.add(delta)
-            if names.contains(name), !delta.isEmpty { pending[name, default: UsageDelta()].add(delta) }
+            if !delta.isEmpty, userInForce(name) != nil { pending[name, default: UsageDelta()].add(delta) }
         }
         try flush()
     }
 
     private func flush() throws(StoreError) {
-        guard store != nil || !pending.isEmpty, !pendingTotals.isEmpty else { return }
+        guard store != nil || (isUsageWorthKeeping && !pending.isEmpty), !pendingTotals.isEmpty else { return }
         let store = try openedStore()
         var change = StoreChange()
-        for user in inForce() where pending[user.name] != nil { change.usage[user.name] = currentUsage(of: user) }
+        for user in pending.keys.compactMap({ userInForce($0) }) { change.usage[user.name] = currentUsage(of: user) }
         change.totals = processTotals()
         try store.write(change)
         usage.merge(change.usage) { $1 }
@@ -136,6 +143,7 @@ package actor UserManager {
         try openedStore().write(change)
         for name in change.removed { managed[name] = nil }
         for user in change.saved { managed[user.name] = user }
+        if !change.removed.isEmpty || !change.saved.isEmpty { findShadows() }
         for name in change.forgottenUsage {
             usage[name] = nil
             pending[name] = nil
@@ -155,27 +163,25 @@ package actor UserManager {
         managed = Dictionary(state.users.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         usage = state.usage
         totals = state.totals
+        findShadows()
         store = opened
         return opened
     }
 
     // MARK: - Looking
 
-    /// Whom each shadowed managed user gives way to.
-    func shadows() -> [String: String] {
-        guard !declared.isEmpty, !managed.isEmpty else { return [:] }
-        let names = Set(declared.map(\.name))
+    private func findShadows() {
+        shadows = [:]
+        guard !declared.isEmpty else { return }
         var owners: [SecretIdentity: String] = [:]
         for user in declared { for secret in user.secrets { owners[SecretIdentity(secret)] = user.name } }
-        var result: [String: String] = [:]
         for user in managed.values {
-            if names.contains(user.name) {
-                result[user.name] = user.name
+            if declaredByName[user.name] != nil {
+                shadows[user.name] = user.name
             } else if let owner = user.secrets.lazy.compactMap({ owners[SecretIdentity($0)] }).first {
-                result[user.name] = owner
+                shadows[user.name] = owner
             }
         }
-        return result
     }
 
     /// Usage in the quota period of this moment, with what is not written yet.
@@ -186,9 +192,8 @@ package actor UserManager {
         return value
     }
 
-    private func inForce() -> [User] {
-        let shadows = shadows()
-        return declared + managed.values.filter { shadows[$0.name] == nil }
+    func userInForce(_ name: String) -> User? {
+        declaredByName[name] ?? (shadows[name] == nil ? managed[name] : nil)
     }
 }
 

@@ -11,11 +11,17 @@ package final class FakeMiddleProxy: KitServer {
     package var secret: [UInt8] { desk.secret }
     private let desk: MiddleProxyDesk
     private let listener: StreamListener
+    private let clock: Task<Void, Never>
 
     private init(desk: MiddleProxyDesk, host: String, listener: StreamListener) {
         self.desk = desk
         self.host = host
         self.listener = listener
+        clock = Task { await desk.keepTime() }
+    }
+
+    deinit {
+        clock.cancel()
     }
 
     /// Starts one.
@@ -108,6 +114,7 @@ package final class FakeMiddleProxy: KitServer {
     }
 
     package func stop() async {
+        clock.cancel()
         await listener.stop()
     }
 }

@@ -64,4 +64,28 @@ final class MiddleProxyDesk: Sendable {
             return session
         }
     }
+
+    /// Sends pings, and ends links when their time is over, until cancelled.
+    func keepTime() async {
+        var lastPings: [Int: ContinuousClock.Instant] = [:]
+        var ended: Set<Int> = []
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .milliseconds(10))
+            let behaviour = behaviour
+            guard behaviour.pingInterval != nil || behaviour.linkLifetime != nil else { continue }
+            for link in links {
+                let facts = link.facts
+                guard facts.isEstablished, let start = facts.establishedAt else { continue }
+                let lastPing = lastPings[link.index] ?? start
+                if let lifetime = behaviour.linkLifetime, start.duration(to: .now) >= lifetime {
+                    guard ended.insert(link.index).inserted else { continue }
+                    await link.keep { behaviour.endsWithReset ? await link.reset() : await link.close() }
+                } else if let interval = behaviour.pingInterval, lastPing.duration(to: .now) >= interval {
+                    lastPings[link.index] = .now
+                    // Whoever does not read must not stop the clock of others.
+                    await link.keep { try await link.ping() }
+                }
+            }
+        }
+    }
 }

@@ -96,7 +96,6 @@ package actor MiddleProxyLink {
         do {
             try await open(opening)
             if desk.behaviour.reading == .never { setReading(paused: true) }
-            tasks.append(Task { await self.tick() })
             try await talk()
             end(nil)
         } catch {
@@ -119,23 +118,6 @@ package actor MiddleProxyLink {
     /// Runs beside the link until it ends.
     func keep(_ body: @escaping @Sendable () async throws -> Void) {
         tasks.append(Task { try? await body() })
-    }
-
-    /// Sends pings, and ends the link when its time is over.
-    private func tick() async {
-        let start = ContinuousClock.now
-        var lastPing = start
-        while !Task.isCancelled {
-            let behaviour = desk.behaviour
-            if let interval = behaviour.pingInterval, lastPing.duration(to: .now) >= interval {
-                lastPing = .now
-                keep { try await self.ping() }
-            }
-            if let lifetime = behaviour.linkLifetime, start.duration(to: .now) >= lifetime {
-                return behaviour.endsWithReset ? await reset() : await close()
-            }
-            try? await Task.sleep(for: .milliseconds(10))
-        }
     }
 
     // MARK: Bytes

@@ -6,6 +6,8 @@ package import NIOSSL
 package struct ConnectOptions: Sendable {
     /// Local address to connect from, such as 127.0.0.2; nil: the system chooses.
     package var source: String?
+    /// A Unix socket to connect to, in place of host and port.
+    package var socketPath: String?
     /// SO_RCVBUF in bytes, for a slow reader with a small window; nil: the system chooses.
     package var receiveBufferBytes: Int?
     /// SO_SNDBUF in bytes; nil: the system chooses.
@@ -15,11 +17,13 @@ package struct ConnectOptions: Sendable {
 
     package init(
         source: String? = nil,
+        socketPath: String? = nil,
         receiveBufferBytes: Int? = nil,
         sendBufferBytes: Int? = nil,
         timeout: Duration = .seconds(15)
     ) {
         self.source = source
+        self.socketPath = socketPath
         self.receiveBufferBytes = receiveBufferBytes
         self.sendBufferBytes = sendBufferBytes
         self.timeout = timeout
@@ -68,7 +72,7 @@ extension ByteStream {
             .connectTimeout(TimeAmount(options.timeout))
             .channelOption(.autoRead, value: false)
             .channelOption(.allowRemoteHalfClosure, value: true)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelOption(
                 .recvAllocator,
                 value: AdaptiveRecvByteBufferAllocator(minimum: 2048, initial: 16384, maximum: 1 << 18)
@@ -82,14 +86,16 @@ extension ByteStream {
         if let source = options.source {
             bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: source, port: 0))
         }
+        let makeStream = { @Sendable (channel: any Channel) in
+            channel.eventLoop.makeCompletedFuture { try ByteStream(channel: channel, security: security()) }
+        }
         do {
-            return try await bootstrap.connect(host: host, port: port) { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try ByteStream(channel: channel, security: security())
-                }
+            if let path = options.socketPath {
+                return try await bootstrap.connect(unixDomainSocketPath: path, channelInitializer: makeStream)
             }
+            return try await bootstrap.connect(host: host, port: port, channelInitializer: makeStream)
         } catch ChannelError.connectTimeout {
-            throw KitError.timedOut("connecting to \(host):\(port)")
+            throw KitError.timedOut("connecting to \(options.socketPath ?? "\(host):\(port)")")
         }
     }
 }

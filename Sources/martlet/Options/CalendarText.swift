@@ -2,14 +2,14 @@
 enum CalendarText {
     private static let secondsPerDay: Int64 = 86_400
 
-    /// Unix time in seconds: of a time with its zone (`2026-12-31T18:00:00Z`, `… 20:00:00+02:00`), or for a day alone
-    /// the moment when it ends. Parts of a second are dropped. Nil for everything else.
+    /// Unix time in seconds: of a time (`2026-12-31T18:00:00Z`, `… 20:00:00+02:00`; without a zone it is UTC, as days
+    /// are), or for a day alone the moment when it ends. Parts of a second are dropped. Nil for everything else.
     static func parse(_ text: String) -> Int64? {
         let characters = Array(text.utf8)
         guard let day = day(characters.prefix(10)) else { return nil }
         if characters.count == 10 { return (day + 1) * secondsPerDay }
-        // `YYYY-MM-DDTHH:MM:SSZ` is the shortest.
-        return characters.count < 20 ? nil : time(characters, day)
+        // `YYYY-MM-DDTHH:MM:SS` is the shortest.
+        return characters.count < 19 ? nil : time(characters, day)
     }
 
     /// A day when the moment is midnight, since days count to their end; else a time in UTC.
@@ -34,8 +34,9 @@ enum CalendarText {
         return day * secondsPerDay + clock - offset
     }
 
-    /// Seconds east of Greenwich: `Z`, `+02:00`.
+    /// Seconds east of Greenwich: `Z`, `+02:00`, or nothing.
     private static func offset(_ zone: ArraySlice<UInt8>) -> Int64? {
+        if zone.isEmpty { return 0 }
         if zone.count == 1 { return zone.first == UInt8(ascii: "Z") || zone.first == UInt8(ascii: "z") ? 0 : nil }
         guard zone.count == 6, let seconds = clock(zone.dropFirst(), hasSeconds: false) else { return nil }
         switch zone.first {

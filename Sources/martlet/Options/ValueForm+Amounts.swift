@@ -68,7 +68,7 @@ extension ValueForm where Value == Int64 {
     }
 
     /// A moment as Unix time in seconds: `2026-12-31` (the end of that day, UTC), or a date with a time as RFC 3339
-    /// writes it.
+    /// writes it, in UTC unless it names its zone.
     ///
     /// - Parameter now: where a span like `+30d` starts; nil refuses spans: in a file one would move with every start.
     static func moment(now: Int64?) -> Self {
@@ -77,7 +77,7 @@ extension ValueForm where Value == Int64 {
             guard let moment = CalendarText.parse(text) else {
                 let span = now == nil ? "" : ", or a span like +30d"
                 throw InvalidValue(
-                    "is not a date", expected: "a day (it counts to its end, UTC) or a time with its zone\(span)",
+                    "is not a date", expected: "a day (it counts to its end) or a time, in UTC or with its zone\(span)",
                     example: "2026-12-31 or 2026-12-31T18:00:00Z"
                 )
             }

@@ -48,15 +48,16 @@ struct RunningUsers: Service {
             ))
     }
 
-    /// The users at the start. Where nobody is declared and nobody was added, there is the secret that is kept in the
-    /// state directory.
+    /// The users at the start. Where nobody is declared, there is the secret that is kept in the state directory; one
+    /// is made only where nobody was added either, since a server with managed users needs no further door.
     ///
     /// - Throws: ``StoreError`` when the database cannot be used, ``StateError`` when the directory cannot.
     static func open(_ loaded: LoadedConfiguration, declaredIn: String) async throws -> OpenedUsers {
         var configuration = loaded.configuration
         var notes: [String] = []
         var (manager, entries) = try await open(configuration, declaredIn: declaredIn)
-        if entries.isEmpty {
+        let keepsSecret = access(SecretStore(directory: configuration.stateDirectory).path, F_OK) == 0
+        if !loaded.declaresUsers, entries.isEmpty || keepsSecret {
             try await manager?.close()
             (configuration, notes) = try loaded.withSecrets()
             (manager, entries) = try await open(configuration, declaredIn: declaredIn)
@@ -83,7 +84,7 @@ struct RunningUsers: Service {
             tasks.cancelAll()
         }
         // Shielded: cancellation may have brought us here, and these are the last numbers.
-        await Task { await record(isLast: true) }.value
+        await Task { _ = await record(isLast: true) }.value
     }
 
     private func takeNews() async {

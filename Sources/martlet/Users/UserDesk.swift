@@ -102,13 +102,6 @@ struct UserDesk {
     }
 }
 
-extension ProxyConfiguration {
-    /// Everybody whom the configuration lets in: its secrets are users without limits.
-    var declaredUsers: [User] {
-        secrets.map { User(name: $0.name, secrets: [$0.secret], origin: .declared) } + users
-    }
-}
-
 extension StoreError {
     fileprivate var exitStatus: ExitStatus {
         code == .inUse ? .unavailable : .cannotCreate

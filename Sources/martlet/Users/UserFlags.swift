@@ -138,7 +138,8 @@ struct UserFlagReader {
             notes.append("--expires is in the past: the user is not let in")
         }
         fields.maximumConnections = value(
-            "--max-connections", flags.maximumConnections, UserForms.connections) { $0 }
+            "--max-connections", flags.maximumConnections, UserForms.connections
+        ) { $0 }
         fields.maximumAddresses = value("--max-addresses", flags.maximumAddresses, UserForms.addresses) { $0 }
         fields.addressWindowSeconds = value("--address-window", flags.addressWindow, UserForms.addressWindow) { $0 }
         fields.quota = quota()

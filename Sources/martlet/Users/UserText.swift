@@ -29,13 +29,13 @@ struct UserText {
     func show(_ report: UserReport, links: [ProxyLink]) -> String {
         let fields = report.user
         let window = DurationText.print((fields.addressWindowSeconds.shown ?? 0) * 1_000)
-        let limits: [(String, String?)] = [
+        let facts: [(String, String?)] = [
             ("note", fields.note.shown.flatMap { $0.isEmpty ? nil : LogText.withoutControls($0) }),
             ("expires", fields.expires.shown.map { UserAmounts.moment($0, now: now) } ?? "never"),
-            ("connections", "\(used(report.live?.connections, of: fields.maximumConnections))"),
+            ("connections", limited(report.live?.connections, "open", by: fields.maximumConnections)),
             (
                 "addresses",
-                used(report.live?.addresses, of: fields.maximumAddresses)
+                limited(report.live?.addresses, "seen", by: fields.maximumAddresses)
                     + (fields.maximumAddresses.shown == nil ? "" : " within \(window)")
             ),
             ("quota", quotaInFull(report)),
@@ -51,7 +51,7 @@ struct UserText {
             ),
         ]
         var table = TextTable(header: ["  state", describedState(report)], trailing: [])
-        for (label, text) in limits { if let text { table.add(["  \(label)", text]) } }
+        for (label, text) in facts { if let text { table.add(["  \(label)", text]) } }
         let places = links.map { "  \($0.app)\n  \($0.web)" }
         return ([report.name, table.text] + (places.isEmpty ? [] : ["Links:"]) + places).joined(separator: "\n")
     }
@@ -81,13 +81,21 @@ struct UserText {
     }
 
     private func quotaInFull(_ report: UserReport) -> String {
-        guard let text = quota(report), let quota = report.user.quota.shown else { return "-" }
+        guard let text = quota(report), let quota = report.user.quota.shown else { return Self.noLimit }
         guard let day = quota.day else { return text }
         return "\(text), which begins on day \(day)"
     }
 
-    private func rate(_ field: Field<Int>) -> String? {
-        field.shown.flatMap { UserForms.rate.print($0) }
+    private static let noLimit = "no limit"
+
+    /// `2 open, at most 10`; the first half while a server runs.
+    private func limited(_ count: Int?, _ word: String, by limit: Field<Int>) -> String {
+        let bound = limit.shown.map { "at most \($0)" } ?? Self.noLimit
+        return count.map { "\($0) \(word), \(bound)" } ?? bound
+    }
+
+    private func rate(_ field: Field<Int>) -> String {
+        field.shown.flatMap { UserForms.rate.print($0) } ?? Self.noLimit
     }
 
     private func networks(_ field: Field<[String]>) -> String? {

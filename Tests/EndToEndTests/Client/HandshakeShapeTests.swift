@@ -159,7 +159,7 @@ struct HandshakeShapeTests {
                 await client.close()
             }
             try await eventually("all ends in the log") { proxy.log.lines("session ended").count == secrets.count }
-            #expect(Set(proxy.log.lines("session ended").compactMap { $0["secret"] }) == Set(secrets.map(\.name)))
+            #expect(Set(proxy.log.lines("session ended").compactMap { $0["user"] }) == Set(secrets.map(\.name)))
         }
     }
 }

@@ -20,6 +20,8 @@ struct LimitTests {
                 $0.listen.proxyProtocol = true
                 $0.handshake.timeoutMilliseconds = Self.never
                 $0.limits.halfOpenPerAddress = 3
+                // No room for strangers either: they are closed.
+                $0.limits.masked = 0
             }
         ) { proxy, _ in
             let stalled = try await Self.stalled(10, proxy, leading: Self.header("198.51.100.1"))
@@ -50,6 +52,8 @@ struct LimitTests {
                 $0.listen.proxyProtocol = true
                 $0.handshake.timeoutMilliseconds = Self.never
                 $0.limits.halfOpenPerAddress = 3
+                // No room for strangers either: they are closed.
+                $0.limits.masked = 0
             }
         ) { proxy, _ in
             var stalled: [ByteStream] = []
@@ -92,6 +96,7 @@ struct LimitTests {
             adapt: {
                 $0.handshake.timeoutMilliseconds = Self.never
                 $0.limits.halfOpen = 4
+                $0.limits.masked = 0
             }
         ) { proxy, _ in
             let client = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.plain.secret)

@@ -80,7 +80,7 @@ struct TransportMatrixTests {
     private func checkLog(_ proxy: RunningProxy, _ combination: Combination, _ sent: RunningDigest) async throws {
         let line = try await proxy.endOfSession()
         #expect(line["route"]?.hasPrefix(combination.way.routeKind.rawValue + " ") == true)
-        #expect(line["secret"] == combination.form.rawValue)
+        #expect(line["user"] == combination.form.rawValue)
         #expect(line["client"] == "127.0.0.1")
         #expect(line["dc"] == "2")
         #expect(line["reason"] == "client-closed")

@@ -6,8 +6,13 @@ import ProxyTestKit
 
 /// A proxy that runs in the test's process, on a port of the system's choice.
 final class RunningProxy: Sendable {
+    /// Of the first TCP listener; 0 where there is none.
     let port: Int
+    /// Every place that is listened on, with the ports that the system chose.
+    let places: [ListenPlace]
     let log: LogRecorder
+    let metrics: MetricsRecorder
+    let control: ProxyControl
     private let task: Task<Void, any Error>
 
     /// Starts with loopback defaults that tests adapt: no upstream route at all, no pool, short deadlines.
@@ -27,24 +32,31 @@ final class RunningProxy: Sendable {
         return try await RunningProxy(configuration)
     }
 
-    init(_ configuration: ProxyConfiguration) async throws {
+    /// - Parameter users: nil: those that the configuration declares.
+    init(_ configuration: ProxyConfiguration, users: [UserEntry]? = nil) async throws {
         let log = LogRecorder()
+        let metrics = MetricsRecorder()
         var logger = Logger(label: "martlet", factory: { _ in log.handler })
         logger.logLevel = .trace
-        let (ports, announce) = AsyncStream<Int>.makeStream()
-        let server = ProxyServer(configuration: configuration, logger: logger, openFileLimit: 20_000) { started in
-            announce.yield(started.port)
+        let (starts, announce) = AsyncStream<ProxyServer.Started>.makeStream()
+        let server = metrics.collecting {
+            ProxyServer(configuration: configuration, users: users, logger: logger, openFileLimit: 20_000) {
+                announce.yield($0)
+            }
         }
         let task = Task {
             defer { announce.finish() }
             try await server.run()
         }
-        guard let port = await ports.first(where: { _ in true }) else {
+        guard let started = await starts.first(where: { _ in true }) else {
             try await task.value
             throw KitError.command("the proxy ended before it listened")
         }
-        self.port = port
+        port = started.port
+        places = started.places
+        control = server.control
         self.log = log
+        self.metrics = metrics
         self.task = task
     }
 

@@ -8,7 +8,8 @@ extension CipherLevelTests {
     func crcNames() {
         for level in CipherLevel.available {
             let expected = level.testDescription == "portable" ? "portable" : ProcessorFlags.crcName
-            #expect(level.use { String(cString: ck_crc_name()) } == expected)
+            let name = level.use { String(cString: ck_crc_name()) }
+            #expect(name == expected)
         }
     }
 
@@ -43,8 +44,8 @@ extension CipherLevelTests {
     func randomSums(level: CipherLevel) {
         level.use {
             var random = SeededGenerator(seed: 5)
-            for number in 0..<400 {
-                let length = number < 260 ? number : Int.random(in: 260..<3000, using: &random)
+            for number in 0..<240 {
+                let length = number < 200 ? number : Int.random(in: 200..<2000, using: &random)
                 let start = Int.random(in: 0..<20, using: &random)
                 let split = start + Int.random(in: 0...length, using: &random)
                 let bytes = random.bytes(start + length)
@@ -65,10 +66,12 @@ extension CipherLevelTests {
     }
 
     /// The definition, a bit at a time.
-    private static func sum(_ crc: CRC, _ bytes: some Sequence<UInt8>) -> UInt32 {
+    private static func sum(_ crc: CRC, _ bytes: ArraySlice<UInt8>) -> UInt32 {
         let polynomial: UInt32 = crc == .crc32 ? 0xedb8_8320 : 0x82f6_3b78
-        let remainder = bytes.reduce(UInt32.max) { remainder, byte in
-            (0..<8).reduce(remainder ^ UInt32(byte)) { bits, _ in bits >> 1 ^ (bits & 1 == 1 ? polynomial : 0) }
+        var remainder = UInt32.max
+        for byte in bytes {
+            remainder ^= UInt32(byte)
+            for _ in 0..<8 { remainder = remainder >> 1 ^ (remainder & 1) &* polynomial }
         }
         return ~remainder
     }

@@ -141,7 +141,8 @@ struct MiddleProxyHandshakeErrorTests {
     func codes() {
         let all: [MiddleProxyError] = [
             .badFrame(.middleProxyBadChecksum), .tooManyFillers, .unexpectedMessage(type: 1), .wrongLength,
-            .unexpectedBytes, .wrongSelector, .wrongSchema(2), .clockSkew(seconds: 1), .badDiffieHellman, .mixedFamilies,
+            .unexpectedBytes, .wrongSelector, .wrongSchema(2), .clockSkew(seconds: 1), .badDiffieHellman,
+            .mixedFamilies,
             .refused(code: 1), .wrongProcess, .wrongFlags(1),
         ]
         #expect(Set(all.map(\.code)).count == all.count)

@@ -159,16 +159,22 @@ struct MiddleProxyListTests {
         #expect(try Self.read(clusters(1024)).clusters.count == 1024)
         #expect(try Self.read(targets(4096)).targets(for: 0)?.count == 4096)
         for (text, problem, line) in [
-            (clusters(1025), "too many clusters", 1025), (targets(4097), "too many proxies", 4097),
-            (String(repeating: "#", count: (16 << 20) + 1), "16777217 bytes", 1),
+            (Array(clusters(1025).utf8), "too many clusters", 1025),
+            (Array(targets(4097).utf8), "too many proxies", 4097),
         ] {
-            do throws(MiddleProxyListError) {
-                _ = try Self.read(text)
-                Issue.record("read: \(problem)")
-            } catch {
-                #expect(error.problem == problem)
-                #expect(error.line == line)
-            }
+            expect(text, problem, line)
+        }
+        let tooLong = repeatElement(UInt8(ascii: "#"), count: MiddleProxyList.maximumLength + 1)
+        expect(tooLong, "16777217 bytes", 1)
+    }
+
+    private func expect(_ text: some Collection<UInt8>, _ problem: String, _ line: Int) {
+        do throws(MiddleProxyListError) {
+            _ = try MiddleProxyList(parsing: text, file: "list")
+            Issue.record("read: \(problem)")
+        } catch {
+            #expect(error.problem == problem)
+            #expect(error.line == line)
         }
     }
 

@@ -86,12 +86,14 @@ struct MiddleProxyVectors: Decodable, Sendable {
         }
     }
 
-    struct Framing: Decodable, Sendable {
+    struct Framing: Decodable, Sendable, CustomTestStringConvertible {
         var seq: Int32
         var payload: Hex
         var frameCrc32: Hex
         var frameCrc32C: Hex
         var paddedForCbc: Hex
+
+        var testDescription: String { "frame \(seq)" }
     }
 
     struct CheckValues: Decodable, Sendable {

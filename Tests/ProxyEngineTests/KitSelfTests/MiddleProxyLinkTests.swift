@@ -57,7 +57,7 @@ struct MiddleProxyLinkTests {
         try await withKit { kit in
             let proxy = try await kit.keep(
                 FakeMiddleProxy.start(MiddleProxyBehaviour(.source(bytes: 17 << 20, size: 17 << 20))))
-            let client = try await Client.open(proxy, Client.Options(patience: .seconds(60)))
+            let client = try await Client.open(proxy)
             try await client.request(1, message([]))
             #expect(try await client.answer(to: 1).count == 24 + 17 << 20)
             let link = try await proxy.link(0)
@@ -102,7 +102,7 @@ struct MiddleProxyLinkTests {
         try await withKit { kit in
             let proxy = try await kit.keep(FakeMiddleProxy.start(MiddleProxyBehaviour(.sink)))
             proxy.change { $0.reading = .never }
-            let client = try await Client.open(proxy, Client.Options(patience: .milliseconds(500)))
+            let client = try await Client.open(proxy, Client.Options(writePatience: .seconds(1)))
             let big = message([UInt8](repeating: 7, count: 1 << 20))
             await #expect(throws: KitError.self) {
                 while true { try await client.request(1, big) }
@@ -143,15 +143,15 @@ struct MiddleProxyLinkTests {
         }
     }
 
-    @Test("A hundred links with a hundred sessions")
+    @Test("Thirty links with thirty sessions each")
     func many() async throws {
         try await withKit { kit in
             let proxy = try await kit.keep(FakeMiddleProxy.start())
             try await withThrowingTaskGroup(of: Void.self) { group in
-                for index in 0..<100 {
+                for index in 0..<30 {
                     group.addTask {
                         let client = try await Client.open(proxy)
-                        for connection in 0..<100 as Range<UInt64> {
+                        for connection in 0..<30 as Range<UInt64> {
                             try await client.request(connection, message([UInt8(index)]))
                             guard try await client.answer(to: connection) == message([UInt8(index)]) else {
                                 throw KitError.violation("another answer")
@@ -162,7 +162,7 @@ struct MiddleProxyLinkTests {
                 }
                 try await group.waitForAll()
             }
-            #expect(proxy.sessions.count == 10_000)
+            #expect(proxy.sessions.count == 900)
         }
     }
 }

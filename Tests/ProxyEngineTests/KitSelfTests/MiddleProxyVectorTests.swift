@@ -46,11 +46,6 @@ struct MiddleProxyRecords: Decodable, Sendable {
     struct Framing: Decodable, Sendable {
         var seq: Int32
         var payload, frameCrc32, frameCrc32C, paddedForCbc: String
-
-        enum CodingKeys: String, CodingKey {
-            case seq, payload, frameCrc32, paddedForCbc
-            case frameCrc32C = "frameCrc32c"
-        }
     }
 
     struct Answer: Decodable, Sendable {
@@ -172,7 +167,8 @@ struct MiddleProxyVectorTests {
         (opening.seesProxyAt, opening.seesProxyAtPort) = (vector.clt.endpoint.address, vector.clt.endpoint.port)
         opening.standsAt = vector.srv.endpoint
         try await withKit { [opening] kit in
-            let behaviour = MiddleProxyBehaviour(.silence, opening: opening)
+            var behaviour = MiddleProxyBehaviour(.silence, opening: opening)
+            behaviour.sendsSimpleAcks = false
             let proxy = try await kit.keep(FakeMiddleProxy.start(behaviour, secret: unhex(vector.secret)))
             let stream = try await ByteStream.connect(port: proxy.port)
             var sent = 0
@@ -197,7 +193,9 @@ struct MiddleProxyVectorTests {
             let link = try await proxy.link(0)
             try await eventually { [sent] in link.facts.framesReceived == sent }
             #expect(link.facts.usesCRC32C == vector.name.contains("official"))
-            #expect(proxy.sessions.count == 1 || vector.name.contains("python"))
+            // The recordings of the Python proxy were made by hand, with one id for several clients.
+            kit.tolerateViolations()
+            #expect(proxy.violations.count == (vector.name.contains("python") ? 2 : 0))
             #expect(proxy.sessionFacts.first?.sawClose == vector.name.contains("official"))
         }
     }

@@ -37,6 +37,26 @@ import Testing
         #expect(client.isAtRest(provenUntil: nil, hasPartialFrame: false, now: 6_001))
     }
 
+    @Test func `One answer says nothing about a second packet`() {
+        var client = InFlight()
+        client.sent(now: 1_000)
+        client.sent(now: 1_001)
+        client.answered()
+        #expect(!client.isAtRest(provenUntil: nil, hasPartialFrame: false, now: 1_002))
+        client.answered()
+        #expect(client.isAtRest(provenUntil: nil, hasPartialFrame: false, now: 1_003))
+    }
+
+    @Test func `The answer to an acknowledged packet says nothing about another one`() {
+        var client = InFlight()
+        client.sent(now: 1_000)
+        client.acknowledged()
+        client.sent(now: 1_001)
+        client.answered()
+        #expect(!client.isAtRest(provenUntil: nil, hasPartialFrame: false, now: 60_000))
+        #expect(client.isAtRest(provenUntil: 1_002, hasPartialFrame: false, now: 60_000))
+    }
+
     @Test(arguments: UInt64(1)...20)
     func `Nothing unread is ever moved`(seed: UInt64) {
         var random = TestGenerator(seed: seed)

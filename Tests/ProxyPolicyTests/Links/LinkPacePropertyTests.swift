@@ -19,6 +19,8 @@ struct LinkPaceEngine {
     var pace = LinkPace(hardBound: hard)
     var random: TestGenerator
     private(set) var clients: [UInt64: Client] = [:]
+    /// Their names, so that a seed plays the same every time.
+    private var order: [UInt64] = []
     private(set) var letGo: [UInt64: Int64] = [:]
     private(set) var greatestQueue = 0
     private(set) var longestPause: Int64 = 0
@@ -30,11 +32,12 @@ struct LinkPaceEngine {
 
     mutating func join(_ id: UInt64, rate: Int, frame: Int) {
         clients[id] = Client(rate: rate, frame: frame)
+        order.append(id)
         pace.join(id, now: now)
     }
 
     mutating func leave(_ id: UInt64) {
-        clients[id] = nil
+        forget(id)
         obey(pace.leave(id, now: now))
     }
 
@@ -44,8 +47,8 @@ struct LinkPaceEngine {
         let end = now + milliseconds
         while now < end {
             now += Self.step
-            for id in clients.keys.sorted() { take(id) }
-            read()
+            for id in order { take(id) }
+            if pausedSince == nil { read() }
             if let pausedSince {
                 longestPause = max(longestPause, now - pausedSince)
                 if now - max(lastTick, pausedSince) >= LinkPace.tickMilliseconds {
@@ -65,7 +68,7 @@ struct LinkPaceEngine {
 
     private mutating func read() {
         var budget = Self.linkBytesPerStep
-        let busy = clients.filter { $0.value.frame > 0 }.keys.sorted()
+        let busy = order.filter { clients[$0]?.frame ?? 0 > 0 }
         while pausedSince == nil, budget > 0, let id = busy.randomElement(using: &random) {
             guard let client = clients[id] else {
                 budget -= 100_000
@@ -82,7 +85,8 @@ struct LinkPaceEngine {
 
     private mutating func obey(_ verdict: LinkPace.Verdict) {
         for id in verdict.letGo {
-            #expect(clients.removeValue(forKey: id) != nil, "nobody is let go twice")
+            if clients[id] == nil { Issue.record("\(id) is let go twice") }
+            forget(id)
             letGo[id] = now
         }
         switch verdict.reading {
@@ -94,8 +98,13 @@ struct LinkPaceEngine {
             pausedSince = nil
         case nil: break
         }
-        #expect(pace.isPaused == (pausedSince != nil))
-        #expect(pace.clientCount == clients.count)
+        let isSound = pace.isPaused == (pausedSince != nil) && pace.clientCount == clients.count
+        if !isSound { Issue.record("the pace does not know what it said") }
+    }
+
+    private mutating func forget(_ id: UInt64) {
+        clients[id] = nil
+        order.removeAll { $0 == id }
     }
 }
 
@@ -106,7 +115,7 @@ struct LinkPaceEngine {
     func `A lone download that progresses is paced, whatever its rate`(rate: Int, seed: UInt64) {
         var engine = LinkPaceEngine(seed: seed)
         engine.join(1, rate: rate, frame: Self.frame)
-        engine.run(120_000)
+        engine.run(60_000)
         #expect(engine.letGo.isEmpty)
         #expect(engine.greatestQueue <= LinkPaceEngine.hard / 2 + 3 * Self.frame)
         #expect((engine.clients[1]?.frames ?? 0) > 1)
@@ -135,7 +144,7 @@ struct LinkPaceEngine {
         }
         // Somebody is there throughout who has nothing to do with it.
         engine.join(1_000, rate: 1, frame: 0)
-        engine.run(60_000)
+        engine.run(20_000)
         #expect(engine.longestPause <= LinkPace.longestPauseMilliseconds)
         #expect(engine.greatestQueue <= LinkPaceEngine.hard + Self.frame)
         #expect(engine.clients[1_000] != nil)
@@ -161,7 +170,7 @@ struct LinkPaceEngine {
         #expect(pace.clientCount == 3)
     }
 
-    @Test(arguments: UInt64(1)...30)
+    @Test(arguments: UInt64(1)...10)
     func `Any order of events keeps the books straight`(seed: UInt64) {
         var random = TestGenerator(seed: seed)
         var engine = LinkPaceEngine(seed: seed)

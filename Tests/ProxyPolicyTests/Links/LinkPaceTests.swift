@@ -81,8 +81,8 @@ import Testing
 
     @Test func `Others wait for two seconds at most, and what lies in front of their answers is read then`() {
         var pace = pace(3)
-        _ = pace.queued(3, queue: 10, now: 0)
-        _ = pace.queued(2, queue: 2 * soft, now: 0)
+        for id in 1...3 as ClosedRange<UInt64> { _ = pace.queued(id, queue: 10, now: 0) }
+        #expect(pace.queued(2, queue: 2 * soft, now: 0) == nothing)
         #expect(pace.queued(1, queue: 2 * soft, now: 0) == pause)
         var last = nothing
         var now: Int64 = 0
@@ -99,8 +99,8 @@ import Testing
 
     @Test func `The fullest goes when others wait and it is near its end anyway`() {
         var pace = pace(3)
-        _ = pace.queued(3, queue: 10, now: 0)
-        _ = pace.queued(2, queue: hard / 2 + 100_000, now: 0)
+        for id in 1...3 as ClosedRange<UInt64> { _ = pace.queued(id, queue: 10, now: 0) }
+        #expect(pace.queued(2, queue: hard / 2 + 100_000, now: 0) == nothing)
         #expect(pace.queued(1, queue: hard / 2 + 200_000, now: 0) == pause)
         var verdict = nothing
         for now in stride(from: 250 as Int64, through: 2_000, by: 250) where pace.isPaused {
@@ -114,7 +114,8 @@ import Testing
 
     @Test func `Who leaves takes what waited along`() {
         var pace = pace(2)
-        _ = pace.queued(1, queue: 2 * soft, now: 0)
+        _ = pace.queued(2, queue: 0, now: 0)
+        #expect(pace.queued(1, queue: 2 * soft, now: 0) == nothing)
         #expect(pace.queued(2, queue: 1, now: 0) == pause)
         #expect(pace.leave(1, now: 1) == resume)
         #expect(pace.leave(1, now: 1) == nothing)

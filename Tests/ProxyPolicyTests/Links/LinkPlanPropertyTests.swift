@@ -23,6 +23,8 @@ struct LinkPlanEngine {
     private(set) var ready: [LinkID: Int] = [:]
     private(set) var waiting = 0
     private var dialling: Set<LinkID> = []
+    /// All of them in the order in which they were opened, so that a seed plays the same every time.
+    private var order: [LinkID] = []
     private var events: [(time: Int64, id: LinkID, outcome: Outcome)] = []
     private var alarm: Int64?
 
@@ -72,6 +74,8 @@ struct LinkPlanEngine {
     private mutating func open(_ id: LinkID) {
         #expect(dialling.insert(id).inserted && ready[id] == nil)
         attempts.append(now)
+        order.removeAll { ready[$0] == nil && !dialling.contains($0) }
+        order.append(id)
         var today = weather
         if today == .mixed { today = Weather.allCases.randomElement(using: &random) ?? .good }
         switch today {
@@ -118,18 +122,17 @@ struct LinkPlanEngine {
 
     mutating func come() {
         guard let id = plan.clientBound(now: now) else {
-            #expect(ready.isEmpty, "a client waits only while no link is ready")
+            if !ready.isEmpty { Issue.record("a client waits though a link is ready") }
             waiting += 1
             plan.clientWaits()
             return
         }
-        #expect(ready[id] != nil)
+        if ready[id] == nil { Issue.record("a client is bound to a link that is not ready") }
         ready[id, default: 0] += 1
     }
 
     mutating func go() {
-        let busy = ready.filter { $0.value > 0 }.keys.shuffled(using: &random)
-        if let id = busy.first {
+        if let id = order.filter({ ready[$0, default: 0] > 0 }).randomElement(using: &random) {
             ready[id, default: 1] -= 1
             plan.clientLeft(id, now: now)
         } else if waiting > 0 {
@@ -139,7 +142,7 @@ struct LinkPlanEngine {
     }
 
     mutating func loseOne() {
-        guard let id = ready.keys.shuffled(using: &random).first else { return }
+        guard let id = order.filter({ ready[$0] != nil }).randomElement(using: &random) else { return }
         happen((now, id, .lost))
     }
 
@@ -150,7 +153,7 @@ struct LinkPlanEngine {
 }
 
 @Suite struct LinkPlanPropertyTests {
-    @Test(arguments: UInt64(1)...40)
+    @Test(arguments: UInt64(1)...15)
     func `Whatever happens, links stay within the maximum and clients on links that are ready`(seed: UInt64) {
         var random = TestGenerator(seed: seed)
         var engine = LinkPlanEngine(maximum: Int.random(in: 1...9, using: &random), seed: seed)
@@ -172,7 +175,7 @@ struct LinkPlanEngine {
         #expect(engine.waiting == 0)
         engine.pass(10 * 60_000)
         #expect(engine.plan.count >= engine.plan.wanted(now: engine.now))
-        for _ in 0..<20_000 { engine.go() }
+        while engine.plan.boundClients > 0 { engine.go() }
         engine.pass(10 * 60_000)
         #expect(engine.plan.count == 0)
     }
@@ -193,6 +196,6 @@ struct LinkPlanEngine {
         engine.pass(60_000)
         #expect(engine.waiting == 0)
         #expect(engine.plan.boundClients == clients)
-        #expect(engine.plan.readyCount == min(1 + clients / 64, 8))
+        #expect(engine.plan.readyCount == min(1 + clients / LinkPlanTimes.clientsPerLink, 8))
     }
 }

@@ -143,6 +143,7 @@ import Testing
     @Test func `An old healthy link does not excuse those that fail beside it`() throws {
         var (plan, links) = try ready(2)
         plan.linkLost(links[1], now: 1_000, random: 0)
+        for _ in 0..<32 { #expect(plan.clientBound(now: 1_000) == links[0]) }
         var now: Int64 = 60_000
         var waits: [Int64] = []
         for _ in 0..<4 {
@@ -154,6 +155,18 @@ import Testing
             now = time
         }
         #expect(waits == [1_500, 2_250, 3_375, 5_062])
+    }
+
+    @Test func `After a failure one link has to prove itself before others follow`() throws {
+        var plan = LinkPlan(maximumLinks: 8)
+        for _ in 0..<1_000 { plan.clientWaits() }
+        for id in opened(&plan, 0) { plan.linkFailed(id, now: 5, random: 0) }
+        let first = opened(&plan, 1_005)
+        #expect(first.count == 1)
+        #expect(plan.linkReady(first[0], now: 1_100) == true)
+        #expect(retry(&plan, 1_100) == 1_100 + LinkPlanTimes.proofOfHealth)
+        #expect(opened(&plan, 11_099).isEmpty)
+        #expect(opened(&plan, 11_100).count == LinkPlanTimes.attemptsAtOnce)
     }
 
     @Test func `The clients of a lost link are bound to nothing`() throws {
@@ -185,7 +198,7 @@ import Testing
         _ = plan.tick(now: 0)
         for _ in 0..<64 { _ = plan.clientBound(now: 30_000) }
         _ = plan.tick(now: 30_000)
-        for _ in 0..<64 { plan.clientLeft(links[0], now: 50_000) }
+        for id in links { for _ in 0..<64 { plan.clientLeft(id, now: 50_000) } }
         #expect(closed(&plan, 60_000).isEmpty)
         #expect(closed(&plan, 119_999).isEmpty)
         #expect(closed(&plan, 120_000) == [links[1]])

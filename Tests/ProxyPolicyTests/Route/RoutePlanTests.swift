@@ -219,7 +219,7 @@ import Testing
         }
         #expect(
             lines(.defaults) == [
-                "websocket: data centers 1, 2, 3, 4, 5", "worker: none configured", "cf-domain: none configured",
+                "middle-proxy: off by configuration", "websocket: data centers 1, 2, 3, 4, 5", "worker: none configured", "cf-domain: none configured",
                 "tcp: data centers 1, 2, 3, 4, 5, 203",
                 "cf-community: 20 domains of other people, asked only when everything else has failed or stalled",
             ]
@@ -229,17 +229,55 @@ import Testing
         )
         #expect(
             lines(own) == [
-                "websocket: no address is configured", "worker: 1 Worker: w.example",
+                "middle-proxy: off by configuration", "websocket: no address is configured", "worker: 1 Worker: w.example",
                 "cf-domain: 2 domains: a.example, b.example", "tcp: off by configuration",
                 "cf-community: replaced by your own domains: other people's servers are never asked",
             ]
         )
-        #expect(RouteBook(own).readiness().map(\.isReady) == [false, true, true, false, false])
-        #expect(lines(RouteConfiguration(forceTest: true))[3] == "tcp: test data centers 1, 2, 3")
+        #expect(RouteBook(own).readiness().map(\.isReady) == [false, false, true, true, false, false])
+        #expect(lines(RouteConfiguration(forceTest: true))[4] == "tcp: test data centers 1, 2, 3")
         #expect(
-            lines(RouteConfiguration(usesWebSocket: false, usesCloudflareDomains: false))[4]
+            lines(RouteConfiguration(usesWebSocket: false, usesCloudflareDomains: false))[5]
                 == "cf-community: off by configuration: other people's servers are never asked"
         )
+    }
+
+    @Test func `Middle proxies come first for those who are to have them, and for nobody else`() {
+        var book = RouteBook(RouteConfiguration(usesMiddleProxies: true, communityEnabled: false))
+        var random = TestGenerator(seed: 1)
+        func kinds(_ isFor: Bool, _ dataCenter: DataCenter = DataCenter(id: 2), now: Int64 = 0) -> [RouteKind] {
+            var last: [RouteKind] = []
+            for route in book.plan(for: dataCenter, usesMiddleProxies: isFor, now: now, shuffle: &random).tries
+            where last.last != route.kind { last.append(route.kind) }
+            return last
+        }
+        #expect(kinds(true) == [.middleProxy, .webSocket, .tcp])
+        #expect(kinds(false) == [.webSocket, .tcp])
+        #expect(kinds(true, DataCenter(id: 203)) == [.middleProxy, .tcp])
+        #expect(kinds(true, DataCenter(id: 4, isMedia: true)) == [.middleProxy, .webSocket, .tcp])
+        #expect(kinds(true, DataCenter(id: 2, isTest: true)).contains(.middleProxy) == false)
+
+        // What works for others takes no place of theirs.
+        let direct = book.plan(for: DataCenter(id: 2), now: 0, shuffle: &random).tries.last { $0.kind == .tcp }
+        if let direct { book.succeeded(direct, for: DataCenter(id: 2), now: 1) }
+        #expect(kinds(true).first == .middleProxy)
+        #expect(kinds(false).first == .tcp)
+    }
+
+    @Test func `A middle proxy that failed waits behind the direct routes until it is well again`() {
+        var book = RouteBook(RouteConfiguration(usesMiddleProxies: true, communityEnabled: false))
+        var random = TestGenerator(seed: 1)
+        let dataCenter = DataCenter(id: 2)
+        func first(now: Int64) -> RouteKind? {
+            book.plan(for: dataCenter, usesMiddleProxies: true, now: now, shuffle: &random).tries.first?.kind
+        }
+        let route = book.plan(for: dataCenter, usesMiddleProxies: true, now: 0, shuffle: &random).tries[0]
+        let rest = book.failed(route, for: dataCenter, because: .middleProxyRefused(skew: 0), now: 0)
+        #expect(first(now: 1) == .webSocket)
+        #expect(book.dueProbes(now: rest - 1).isEmpty)
+        #expect(book.dueProbes(now: rest).map(\.route) == [route])
+        book.succeeded(route, for: dataCenter, now: rest + 1, evidence: .connection)
+        #expect(first(now: rest + 2) == .middleProxy)
     }
 
     @Test func `Routes are equal by what they say`() {

@@ -68,14 +68,14 @@ import Testing
                 == QuotaPeriod.week(startingOn: nearest).start(containing: moment))
     }
 
-    /// Walks four centuries day by day with nothing but the lengths of months.
+    /// Walks from 1970 beyond 2100, which is no leap year, day by day with nothing but the lengths of months.
     @Test(arguments: [1, 2, 15, 28, 29, 30, 31])
     func `Months agree with a calendar that counts days one by one`(first: Int) {
         var day: Int64 = 0
         // December 1969 has 31 days.
         var start = first == 1 ? 0 : Int64(first) - 32
         let period = QuotaPeriod.month(startingOn: first)
-        for year in 1970..<2370 {
+        for year in 1970..<2105 {
             let isLeap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
             for length in [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
                 for number in 1...length {
