@@ -132,7 +132,9 @@ struct Listener {
             }
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    guard let loop = loops.count == 1 ? loops[0] : loops.first(where: { $0.eventLoop === channel.eventLoop })
+                    guard
+                        let loop = loops.count == 1
+                            ? loops[0] : loops.first(where: { $0.eventLoop === channel.eventLoop })
                     else { throw ChannelError.ioOnClosedChannel }
                     channel.applyOptions(of: loop, allocator: loop.allocator)
                     #if !os(Linux)

@@ -67,7 +67,8 @@ struct NetworkLists: Sendable {
                     .text(from: source.place, limit: Self.maximumBytes)
             } catch {
                 guard !Task.isCancelled else { return false }
-                state.events.problem("list of networks not fetched; its last good content stays", "\(source.place): \(error)")
+                state.events.problem(
+                    "list of networks not fetched; its last good content stays", "\(source.place): \(error)")
                 return false
             }
         } else {

@@ -152,7 +152,9 @@ package struct EventLog: Sendable {
         let place = "\(target.host):\(target.port)"
         switch failure {
         case .middleProxyRefused(let skew):
-            write(.warning, "the middle proxy closed right after the handshake: our public address or our clock is wrong") {
+            write(
+                .warning, "the middle proxy closed right after the handshake: our public address or our clock is wrong"
+            ) {
                 [
                     "target": "\(place)", "clock_skew_seconds": "\(skew)",
                     "hint": "behind NAT give middle_proxy.public_address or middle_proxy.nat",

@@ -33,13 +33,7 @@ final class MaskPipe: @unchecked Sendable {
         let bootstrap = UpstreamBootstrap.make(loop) { [self] channel in
             try channel.pipeline.syncOperations.addHandler(MaskHostHandler(pipe: self))
         }
-        let connected: EventLoopFuture<any Channel>
-        if let address = UpstreamBootstrap.address(target) {
-            connected = bootstrap.connect(to: address)
-        } else {
-            connected = bootstrap.connect(host: target.host, port: target.port)
-        }
-        connected.assumeIsolated().whenComplete { result in
+        UpstreamBootstrap.connect(bootstrap, to: target).assumeIsolated().whenComplete { result in
             switch result {
             case .success(let channel): self.connected(channel, prefix)
             case .failure(let error): self.hostUnreachable(error)

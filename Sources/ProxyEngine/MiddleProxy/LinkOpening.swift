@@ -45,13 +45,7 @@ final class LinkOpening: ChannelInboundHandler, RemovableChannelHandler, Deadlin
             try channel.pipeline.syncOperations.addHandler(self)
         }
         let place = SocketTarget(host: group.target.host, port: group.target.port)
-        let connected: EventLoopFuture<any Channel>
-        if let address = UpstreamBootstrap.address(place) {
-            connected = bootstrap.connect(to: address)
-        } else {
-            connected = bootstrap.connect(host: place.host, port: place.port)
-        }
-        connected.assumeIsolated().whenComplete { result in
+        UpstreamBootstrap.connect(bootstrap, to: place).assumeIsolated().whenComplete { result in
             switch result {
             case .success(let channel): self.connected(channel)
             case .failure(let error): self.fail(RouteFailure(classifying: error))

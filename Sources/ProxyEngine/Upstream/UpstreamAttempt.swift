@@ -47,13 +47,7 @@ final class UpstreamAttempt: RouteAttempt, DeadlineOwner, @unchecked Sendable {
             // A WebSocket's handlers are put before it once TCP stands.
             try channel.pipeline.syncOperations.addHandler(upstream)
         }
-        let connected: EventLoopFuture<any Channel>
-        if let address = UpstreamBootstrap.address(target) {
-            connected = bootstrap.connect(to: address)
-        } else {
-            connected = bootstrap.connect(host: target.host, port: target.port)
-        }
-        connected.assumeIsolated().whenComplete { result in
+        UpstreamBootstrap.connect(bootstrap, to: target).assumeIsolated().whenComplete { result in
             switch result {
             case .success(let channel): self.tcpStands(channel, upstream, endpoint)
             case .failure(let error): self.fail(RouteFailure(classifying: error))
@@ -138,8 +132,11 @@ enum UpstreamBootstrap {
             }
     }
 
-    /// The socket address of a target whose host is an address; nil for a name, which has to be looked up.
-    static func address(_ target: SocketTarget) -> SocketAddress? {
-        try? SocketAddress(ipAddress: target.host, port: target.port)
+    /// Dials a target at once where its host is an address; a name is looked up first.
+    static func connect(_ bootstrap: ClientBootstrap, to target: SocketTarget) -> EventLoopFuture<any Channel> {
+        if let address = try? SocketAddress(ipAddress: target.host, port: target.port) {
+            return bootstrap.connect(to: address)
+        }
+        return bootstrap.connect(host: target.host, port: target.port)
     }
 }

@@ -57,7 +57,9 @@ struct NetworkListTests {
         }
     }
 
-    @Test("A list of allowed networks that cannot be read lets nobody in until it can; one of blocked ones keeps nobody out")
+    @Test(
+        "A list of allowed networks that cannot be read lets nobody in until it can; one of blocked ones keeps nobody out"
+    )
     func unreadable() async throws {
         let directory = try TemporaryDirectory()
         let (allow, block) = (directory.path("allow.txt"), directory.path("block.txt"))

@@ -23,19 +23,21 @@ struct ClientOpening: Sendable, CustomTestStringConvertible {
         return form == .fakeTLS ? "fakeTLS" : "plain"
     }
 
-    static let all = [
-        ClientOpening(transport: .fakeTLS, form: .fakeTLS, framing: .abridged),
-        ClientOpening(transport: .fakeTLS, form: .fakeTLS, framing: .paddedIntermediate),
-        ClientOpening(transport: .padded, form: .padded, framing: .paddedIntermediate),
-        ClientOpening(transport: .padded, form: .plain, framing: .paddedIntermediate),
-        ClientOpening(transport: .obfuscated2, form: .plain, framing: .abridged),
-        ClientOpening(transport: .obfuscated2, form: .padded, framing: .intermediate),
-    ] + PacketFraming.allCases.flatMap { framing in
+    static let all =
         [
-            ClientOpening(transport: .open, form: nil, framing: framing),
-            ClientOpening(transport: .plain, form: nil, framing: framing),
+            ClientOpening(transport: .fakeTLS, form: .fakeTLS, framing: .abridged),
+            ClientOpening(transport: .fakeTLS, form: .fakeTLS, framing: .paddedIntermediate),
+            ClientOpening(transport: .padded, form: .padded, framing: .paddedIntermediate),
+            ClientOpening(transport: .padded, form: .plain, framing: .paddedIntermediate),
+            ClientOpening(transport: .obfuscated2, form: .plain, framing: .abridged),
+            ClientOpening(transport: .obfuscated2, form: .padded, framing: .intermediate),
         ]
-    }
+        + PacketFraming.allCases.flatMap { framing in
+            [
+                ClientOpening(transport: .open, form: nil, framing: framing),
+                ClientOpening(transport: .plain, form: nil, framing: framing),
+            ]
+        }
 
     /// Connects as a client that knows what is offered.
     func connect(

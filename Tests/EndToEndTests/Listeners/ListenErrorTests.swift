@@ -86,7 +86,8 @@ struct ListenErrorTests {
         static let all = [
             Obstacle(
                 testDescription: "a path that is too long",
-                path: { $0.path(String(repeating: "long", count: 30)) }, why: "the path is longer than a socket's may be"),
+                path: { $0.path(String(repeating: "long", count: 30)) },
+                why: "the path is longer than a socket's may be"),
             Obstacle(
                 testDescription: "a plain file", path: { try $0.write("precious", to: "file") },
                 why: "there is a file of that name that is no socket"),
@@ -102,7 +103,8 @@ struct ListenErrorTests {
                     return directory.path("link")
                 }, why: "there is a file of that name that is no socket"),
             Obstacle(
-                testDescription: "no such directory", path: { $0.path("none/socket") }, why: "No such file or directory"),
+                testDescription: "no such directory", path: { $0.path("none/socket") }, why: "No such file or directory"
+            ),
         ]
     }
 

@@ -63,7 +63,8 @@ struct ListenerTests {
     func sharedLimits() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("proxy.socket")
-        try await Self.withListeners([.loopback(), .unix(path)], adapt: { $0.limits.connections = 2 }) { proxy, open, _ in
+        try await Self.withListeners([.loopback(), .unix(path)], adapt: { $0.limits.connections = 2 }) {
+            proxy, open, _ in
             let first = try await Self.padded.connect(port: try proxy.port(0))
             let second = try await Self.padded.connect(port: 0, connect: ConnectOptions(socketPath: path))
             try await first.exchange([1])
@@ -87,10 +88,13 @@ struct ListenerTests {
         let directory = try TemporaryDirectory()
         let path = directory.path("proxy.socket")
         let free = try await FreePort.find()
-        try await Self.withListeners([.unix(path), .loopback()], adapt: {
-            $0.listen.isOff = true
-            $0.listen.port = free
-        }) { proxy, _, _ in
+        try await Self.withListeners(
+            [.unix(path), .loopback()],
+            adapt: {
+                $0.listen.isOff = true
+                $0.listen.port = free
+            }
+        ) { proxy, _, _ in
             #expect(proxy.places.count == 2)
             #expect(proxy.port == (try proxy.port(1)))
             await #expect(throws: (any Error).self) { try await ByteStream.connect(port: free) }
@@ -99,7 +103,8 @@ struct ListenerTests {
                 try await client.exchange([1])
                 await client.close()
             }
-            #expect(proxy.log.lines("listening").compactMap { $0["on"] } == ["unix:\(path)", "127.0.0.1:\(proxy.port)"])
+            #expect(
+                proxy.log.lines("listening").compactMap { $0["on"] } == ["unix:\(path)", "127.0.0.1:\(proxy.port)"])
         }
         // A Unix socket is enough.
         try await Self.withListeners([.unix(path)], adapt: { $0.listen.isOff = true }) { proxy, _, _ in

@@ -14,7 +14,8 @@ import Testing
 
 @Suite("Unix sockets", .serialized)
 struct UnixSocketTests {
-    @Test("The socket has the mode that was asked for, and is gone at the end", arguments: [0o600, 0o660, 0o666, 0o640])
+    @Test(
+        "The socket has the mode that was asked for, and is gone at the end", arguments: [0o600, 0o660, 0o666, 0o640])
     func mode(_ mode: UInt16) async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("proxy.socket")
@@ -83,12 +84,15 @@ struct UnixSocketTests {
     func forwarder() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("proxy.socket")
-        try await Self.withSocket(path, adapt: {
-            $0.listeners[0].proxyProtocol = true
-            // Whoever may open the socket is trusted: there is no address to compare.
-            $0.listeners[0].trustedSources = []
-            $0.limits.perAddress = 1
-        }) { proxy in
+        try await Self.withSocket(
+            path,
+            adapt: {
+                $0.listeners[0].proxyProtocol = true
+                // Whoever may open the socket is trusted: there is no address to compare.
+                $0.listeners[0].trustedSources = []
+                $0.limits.perAddress = 1
+            }
+        ) { proxy in
             let first = try await Self.client(path, .padded, leading: forwarded("203.0.113.9"))
             let other = try await Self.client(path, .fakeTLS, leading: forwarded("203.0.113.10"))
             for client in [first, other] { try await client.exchange([1]) }
@@ -121,7 +125,8 @@ struct UnixSocketTests {
         }
     }
 
-    private static func client(_ path: String, _ form: SecretForm, leading: [UInt8] = []) async throws -> TelegramClient {
+    private static func client(_ path: String, _ form: SecretForm, leading: [UInt8] = []) async throws -> TelegramClient
+    {
         let options = TelegramClientOptions(
             leadingBytes: leading, connect: ConnectOptions(socketPath: path), patience: .seconds(60))
         return try await TelegramClient.connect(port: 0, secret: form.secret, options: options)

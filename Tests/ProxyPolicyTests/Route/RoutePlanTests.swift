@@ -219,7 +219,8 @@ import Testing
         }
         #expect(
             lines(.defaults) == [
-                "middle-proxy: off by configuration", "websocket: data centers 1, 2, 3, 4, 5", "worker: none configured", "cf-domain: none configured",
+                "middle-proxy: off by configuration", "websocket: data centers 1, 2, 3, 4, 5",
+                "worker: none configured", "cf-domain: none configured",
                 "tcp: data centers 1, 2, 3, 4, 5, 203",
                 "cf-community: 20 domains of other people, asked only when everything else has failed or stalled",
             ]
@@ -229,7 +230,8 @@ import Testing
         )
         #expect(
             lines(own) == [
-                "middle-proxy: off by configuration", "websocket: no address is configured", "worker: 1 Worker: w.example",
+                "middle-proxy: off by configuration", "websocket: no address is configured",
+                "worker: 1 Worker: w.example",
                 "cf-domain: 2 domains: a.example, b.example", "tcp: off by configuration",
                 "cf-community: replaced by your own domains: other people's servers are never asked",
             ]
