@@ -19,13 +19,14 @@ help: ## This list
 	@echo "Start with: make run        (options: make run ARGS='--port 2443')"
 
 build: ## Build the program (release): .build/release/martlet
+	@scripts/install-tools.sh build
 	$(SWIFT) build -c $(CONFIGURATION) --product martlet $(if $(filter release,$(CONFIGURATION)),$(RELEASE_FLAGS))
 
 run: build ## Build and start the local bridge on 127.0.0.1:1443
 	@exec .build/$(CONFIGURATION)/martlet run $(ARGS)
 
 test: ## Everything: installs what the tests need, then runs them all
-	@scripts/install-test-tools.sh
+	@scripts/install-tools.sh test
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --experimental-maximum-parallelization-width 8 $(if $(TEST_FILTER),--filter $(TEST_FILTER))
 

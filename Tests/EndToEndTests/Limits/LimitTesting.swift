@@ -111,6 +111,27 @@ extension RunningProxy {
     }
 }
 
+extension [ByteStream] {
+    /// How many have got nothing so far, neither bytes nor an end. Takes what the others have got.
+    func silent() async throws -> Int {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            for stream in self {
+                group.addTask {
+                    do {
+                        _ = try await stream.read(within: .milliseconds(300))
+                        return false
+                    } catch KitError.timedOut {
+                        return true
+                    } catch KitError.ended {
+                        return false
+                    }
+                }
+            }
+            return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+    }
+}
+
 extension SecretForm {
     /// What a client with the secret says first; where that is not an answerable hello, with some more behind it.
     func opening(_ generator: inout SeededGenerator) throws -> [UInt8] {
