@@ -59,7 +59,7 @@ struct HalfOpenLimitTests {
             try await proxy.showsMaskHost(host, from: bound.next, .padded)
             #expect(proxy.refusals == [bound.reason: 2])
             let other = try await proxy.client(from: bound.elsewhere)
-            #expect(try await stalled.silent() == stalled.count)
+            #expect(try await stalled.count(of: .silence) == stalled.count)
 
             try await proxy.has(connections: stalled.count + 1)
             await stalled.removeLast().close()
@@ -120,7 +120,7 @@ struct HalfOpenLimitTests {
             #expect(proxy.refusals == ["half-open-subnet": 96])
             if hasMaskHost { try await eventually { host.facts.count == 96 } }
             // The mask host echoes.
-            #expect(try await flood.silent() == (hasMaskHost ? 4 : 100))
+            #expect(try await flood.count(of: .silence) == (hasMaskHost ? 4 : 100))
             for stream in flood { await stream.close() }
         }
     }

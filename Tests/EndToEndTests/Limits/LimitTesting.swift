@@ -111,23 +111,27 @@ extension RunningProxy {
     }
 }
 
+/// What has come from a connection.
+enum Met: Equatable {
+    case silence, bytes, end
+}
+
 extension [ByteStream] {
-    /// How many have got nothing so far, neither bytes nor an end. Takes what the others have got.
-    func silent() async throws -> Int {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
+    /// How many have met this so far. Takes what has come.
+    func count(of wanted: Met) async throws -> Int {
+        try await withThrowingTaskGroup(of: Met.self) { group in
             for stream in self {
                 group.addTask {
                     do {
-                        _ = try await stream.read(within: .milliseconds(300))
-                        return false
+                        return try await stream.read(within: .milliseconds(300)) == nil ? .end : .bytes
                     } catch KitError.timedOut {
-                        return true
+                        return .silence
                     } catch KitError.ended {
-                        return false
+                        return .end
                     }
                 }
             }
-            return try await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+            return try await group.reduce(0) { $0 + ($1 == wanted ? 1 : 0) }
         }
     }
 }
