@@ -57,6 +57,9 @@ final class RunningProgram {
     /// Waits for a text on stdout; false when the program ended without it.
     func waitForOutput(containing text: String) -> Bool { output.wait { $0.contains(text) } }
 
+    /// What it has said on stderr so far.
+    var saidOnErrors: String { errors.text }
+
     func terminate() { process.terminate() }
 
     func waitUntilExit() -> ProgramResult {
