@@ -54,6 +54,8 @@ package struct ProxyServer: Service {
             state.loops.withLock { $0 = [] }
             try await group.shutdownGracefully()
         } catch {
+            // Nobody may wait for something that happens on loops that are gone.
+            state.loops.withLock { $0 = [] }
             try? await group.shutdownGracefully()
             throw error
         }
