@@ -82,7 +82,11 @@ struct UsersOnlineTests {
             try FileManager.default.linkItem(
                 atPath: directory.path("martlet.sock"), toPath: directory.path("left"))
         }
-        try FileManager.default.moveItem(atPath: directory.path("left"), toPath: directory.path("martlet.sock"))
+        let socket = directory.path("martlet.sock")
+        try await eventually(timeout: .seconds(30), "the server's file to go") {
+            !FileManager.default.fileExists(atPath: socket)
+        }
+        try FileManager.default.moveItem(atPath: directory.path("left"), toPath: socket)
         #expect(try await users("add", "anna").status == 0)
     }
 
