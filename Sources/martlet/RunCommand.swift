@@ -94,7 +94,8 @@ struct RunCommand: AsyncParsableCommand {
         if let manager = users.manager {
             services.append(await RunningUsers(manager: manager, control: server.control, logger: logger))
             services.append(
-                ControlSocketService(manager: manager, directory: configuration.stateDirectory, logger: logger))
+                ControlSocketService(
+                    desk: ControlDesk(manager: manager), directory: configuration.stateDirectory, logger: logger))
         }
         // Stopped from the last to the first.
         let group = ServiceGroup(

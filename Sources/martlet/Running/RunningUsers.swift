@@ -137,14 +137,14 @@ struct OpenedUsers: Sendable {
 /// The control socket of a running server. A server that cannot have it, because another one of the same state directory
 /// does, serves its clients all the same.
 struct ControlSocketService: Service {
-    let manager: UserManager
+    let desk: ControlDesk
     let directory: String
     let logger: Logger
 
     func run() async throws {
-        let (manager, logger) = (manager, logger)
+        let desk = desk
         let server = ControlServer(directory: directory, group: MultiThreadedEventLoopGroup.singleton) { request in
-            await manager.perform(request)
+            await desk.answer(request)
         }
         do {
             try await server.run()
