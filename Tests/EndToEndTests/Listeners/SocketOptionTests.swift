@@ -79,13 +79,14 @@
                 func port(_ ask: (CInt, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> CInt)
                     -> Int?
                 {
-                    var address = sockaddr_in()
-                    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-                    let result = withUnsafeMutablePointer(to: &address) { pointer in
-                        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { ask(descriptor, $0, &length) }
+                    // By offsets: which module the fields of a socket address belong to depends on what was loaded first.
+                    var bytes = [UInt8](repeating: 0, count: 128)
+                    var length = socklen_t(bytes.count)
+                    let result = bytes.withUnsafeMutableBytes { bytes in
+                        ask(descriptor, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress!, &length)
                     }
-                    guard result == 0, address.sin_family == sa_family_t(AF_INET) else { return nil }
-                    return Int(UInt16(bigEndian: address.sin_port))
+                    guard result == 0, length == 16 else { return nil }
+                    return Int(bytes[2]) << 8 | Int(bytes[3])
                 }
                 guard let own = port({ getsockname($0, $1, $2) }), let peer = port({ getpeername($0, $1, $2) }) else {
                     return nil
