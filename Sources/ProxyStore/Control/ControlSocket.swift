@@ -92,12 +92,15 @@ enum ControlSocket {
     }
 
     private static func makeSocket() -> Int32 {
+        // In one step where that is possible: a program that is started in between would keep the socket open.
         #if canImport(Glibc)
-            let file = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+            let file = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        #elseif canImport(Musl)
+            let file = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)
         #else
             let file = socket(AF_UNIX, SOCK_STREAM, 0)
+            if file >= 0 { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
         #endif
-        if file >= 0 { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
         #if canImport(Darwin)
             var isOn: Int32 = 1
             setsockopt(file, SOL_SOCKET, SO_NOSIGPIPE, &isOn, socklen_t(MemoryLayout<Int32>.size))

@@ -81,8 +81,7 @@ struct SecretStore: Sendable {
 
     /// Writes a secret under a name of its own and links it into place. False when the place is already taken.
     private func place(_ secret: ProxySecret) throws(StateError) -> Bool {
-        let draft = "\(directory)/.secret.\(getpid())"
-        unlink(draft)
+        let draft = "\(directory)/.secret.\(getpid()).\(UInt64.random(in: 0 ... .max))"
         let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw unusable("\(directory) cannot be written: \(SystemError.last)") }
         defer {
