@@ -11,11 +11,11 @@ TEST_FILTER ?=
 export SWIFT_BACKTRACE = enable=yes,interactive=no,color=no
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test e2e format lint check bench clean
+.PHONY: help build run test e2e format lint check man completions deb test-deb test-systemd test-image bench clean
 
 help: ## This list
 	@echo "Martlet, an MTProto proxy. Targets:"
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo "Start with: make run        (options: make run ARGS='--port 2443')"
 
 build: ## Build the program (release): .build/release/martlet
@@ -33,6 +33,10 @@ test: ## Everything: installs what the tests need, then runs them all
 e2e: ## Only the end-to-end tests, over real sockets
 	@$(MAKE) test TEST_FILTER=EndToEndTests
 
+configuration-page: ## Write docs/configuration.md anew, after a change of the options
+	$(SWIFT) build --product martlet
+	.build/debug/martlet config print --reference > docs/configuration.md
+
 format: ## Format all Swift sources in place
 	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests
 
@@ -41,6 +45,30 @@ lint: ## Formatting, style and the shape of files and functions
 	@scripts/check-shape.sh
 
 check: lint test ## What a change has to pass: lint and all tests
+
+man: build ## Write the manual page: .build/man/martlet.1
+	@mkdir -p .build/man
+	@.build/$(CONFIGURATION)/martlet --experimental-dump-help \
+		| scripts/make-man.py "$$(.build/$(CONFIGURATION)/martlet --version)" > .build/man/martlet.1
+	@ln -sf martlet.1 .build/man/mtproto-proxy.1
+	@echo .build/man/martlet.1
+
+completions: build ## Write completions for bash, zsh and fish: .build/completions
+	@scripts/make-completions.sh .build/$(CONFIGURATION)/martlet .build/completions
+	@ls -d .build/completions/*
+
+deb: build ## Make the Debian package: .build/packages
+	@scripts/install-tools.sh deb
+	@scripts/make-deb.sh --binary .build/$(CONFIGURATION)/martlet
+
+test-deb: build ## Try the package in a Debian of its own (root; minutes, so not a part of `make test`)
+	@scripts/test-deb.sh .build/$(CONFIGURATION)/martlet
+
+test-systemd: build ## Try the service under a systemd of its own (root)
+	@scripts/test-systemd.sh .build/$(CONFIGURATION)/martlet
+
+test-image: build ## Run the files of the container image as a container would (root)
+	@scripts/test-image.sh .build/$(CONFIGURATION)/martlet
 
 bench: build ## Speed and memory against a minimal C relay (needs a C compiler, libssl-dev, root for port 443)
 	@scripts/bench.sh $(ROUNDS) $(ARGS)

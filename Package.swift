@@ -59,7 +59,7 @@ let package = Package(
         .target(
             name: "ProxyEngine",
             dependencies: [
-                "MTProtoWire", "ProxyPolicy", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, logging, metrics,
+                "MTProtoWire", "ProxyPolicy", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL, crypto, logging, metrics,
                 coreMetrics, lifecycle,
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],
@@ -73,11 +73,33 @@ let package = Package(
             ],
             swiftSettings: settings
         ),
+        .target(
+            name: "ProxySwitching",
+            dependencies: ["MTProtoWire", "ProxyPolicy", .product(name: "TOMLKit", package: "TOMLKit")],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ProxyAdmin",
+            dependencies: [
+                "MTProtoWire", "ProxyPolicy", "ProxyEngine", nioCore, nioPosix, nioHTTP1, crypto, logging, coreMetrics,
+                lifecycle,
+            ],
+            swiftSettings: settings
+        ),
+        .target(
+            name: "ProxyDoctor",
+            dependencies: [
+                "MTProtoWire", "ProxyPolicy", "ProxyEngine", "ProxyStore", nioCore, nioPosix, nioHTTP1, nioTLS, nioSSL,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ],
+            swiftSettings: settings
+        ),
         .executableTarget(
             name: "martlet",
             dependencies: [
-                "MTProtoWire", "ProxyPolicy", "ProxyEngine", "ProxyStore", logging, lifecycle,
-                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                "MTProtoWire", "ProxyPolicy", "ProxyEngine", "ProxyStore", "ProxySwitching", "ProxyAdmin",
+                "ProxyDoctor",
+                logging, metrics, lifecycle, .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "TOMLKit", package: "TOMLKit"),
             ],
@@ -116,17 +138,39 @@ let package = Package(
             swiftSettings: settings
         ),
         .testTarget(
+            name: "ProxySwitchingTests",
+            dependencies: ["ProxySwitching", "MTProtoWire"],
+            exclude: ["Samples"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ProxyAdminTests",
+            dependencies: [
+                "ProxyAdmin", "ProxyEngine", "ProxyPolicy", "MTProtoWire", "ProxyTestKit", nioCore, nioHTTP1, logging,
+                metrics, coreMetrics,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ProxyDoctorTests",
+            dependencies: [
+                "ProxyDoctor", "ProxyEngine", "ProxyPolicy", "ProxyStore", "MTProtoWire", "ProxyTestKit", nioCore,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "ProxyEngine", "ProxyPolicy", "MTProtoWire", "ProxyTestKit", nioCore, nioPosix, nioSSL, logging,
-                metrics,
+                "ProxyEngine", "ProxyPolicy", "ProxyAdmin", "MTProtoWire", "ProxyTestKit", nioCore, nioPosix, nioSSL,
+                logging, metrics, coreMetrics,
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "martlet", "MTProtoWire", "ProxyPolicy", "ProxyStore", "ProxyTestKit", logging,
+                "martlet", "MTProtoWire", "ProxyPolicy", "ProxyStore", "ProxySwitching", "ProxyAdmin", "ProxyTestKit",
+                logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: settings

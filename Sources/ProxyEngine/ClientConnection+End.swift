@@ -6,6 +6,7 @@ import ProxyPolicy
 extension ClientConnection {
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         guard case .inputClosed? = event as? ChannelEvent else { return }
+        if let gateway, !isEnded { return gateway.clientEnded() }
         clientHasEnded = true
         switch phase {
         case .relaying(let relay):
@@ -19,7 +20,7 @@ extension ClientConnection {
             // Half of a connection is enough for a mask host's answer.
             meetStranger(.closed)
             if case .masked(let pipe) = phase { pipe.clientEnded() } else { finish(.clientClosed) }
-        case .proxyHeader, .connecting, .silent, .closing, .ended: finish(.clientClosed)
+        case .proxyHeader, .awaitingQuery, .connecting, .silent, .closing, .ended: finish(.clientClosed)
         }
     }
 
@@ -63,7 +64,7 @@ extension ClientConnection {
             let idle = DeadlineWheel.now() - lastActivity
             let limit =
                 clientHasEnded || upstreamHasEnded
-                ? Self.closingMilliseconds : shared.configuration.relay.idleTimeoutMilliseconds
+                ? Self.closingMilliseconds : loop.settings.configuration.relay.idleTimeoutMilliseconds
             if idle >= limit {
                 finish(clientHasEnded ? .clientClosed : upstreamHasEnded ? .upstreamClosed : .idle)
             } else {
@@ -72,7 +73,7 @@ extension ClientConnection {
         case .ended:
             // What was left for a client that does not read.
             channel?.close(promise: nil)
-        case .connecting, .masked:
+        case .awaitingQuery, .connecting, .masked:
             break
         }
     }
@@ -95,7 +96,7 @@ extension ClientConnection {
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         if case .masked(let pipe) = phase { return pipe.clientFailed(error) }
-        finish(RouteFailure(classifying: error) == .reset ? .clientReset : .clientFailed)
+        failed(error)
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
@@ -121,6 +122,8 @@ extension ClientConnection {
         }
     }
 
+    var isEnded: Bool { if case .ended = phase { true } else { false } }
+
     func finish(_ reason: CloseReason, flushing: Bool = false) {
         if case .ended = phase { return }
         let last = phase
@@ -130,6 +133,7 @@ extension ClientConnection {
         admission.handshakeFinished()
         endSearch()
         pacing?.cancel()
+        let flushing = gateway?.sessionEnds() ?? false || flushing
         switch last {
         case .relaying(let relay):
             count(relay)
@@ -172,6 +176,7 @@ extension ClientConnection {
             milliseconds: DeadlineWheel.now() - began
         )
         shared.events.sessionEnded(summary)
+        shared.metrics.sessionEnded(reason)
     }
 
     /// Adds to the counters what this session moved since the last time.
@@ -184,6 +189,7 @@ extension ClientConnection {
         let new = bytes.update(up: relay.bytesUp, down: relay.bytesDown)
         if new.up > 0 { shared.metrics.bytesUp.add(new.up) }
         if new.down > 0 { shared.metrics.bytesDown.add(new.down) }
+        shared.metrics.moved(relay.route.kind, up: new.up, down: new.down)
         account?.count(up: new.up, down: new.down)
     }
 }

@@ -24,10 +24,10 @@ extension ClientConnection {
         return true
     }
 
-    var adTag: AdTag? { account?.adTag ?? shared.configuration.middleProxy.adTag }
+    var adTag: AdTag? { account?.adTag ?? loop.settings.configuration.middleProxy.adTag }
 
     var usesMiddleProxies: Bool {
-        switch shared.configuration.middleProxy.use {
+        switch loop.settings.configuration.middleProxy.use {
         case .never: false
         case .always: true
         case .tagged: adTag != nil
@@ -146,7 +146,7 @@ struct ClientHandshakeEnvironment: HandshakeEnvironment {
         unixTime = EngineState.unixTime()
     }
 
-    var startTime: UInt32 { shared.startTime }
+    var startTime: UInt32 { shared.replays.since }
 
     var hintedSecrets: [Int] {
         guard client.users.usesHints else { return [] }
@@ -162,11 +162,11 @@ struct ClientHandshakeEnvironment: HandshakeEnvironment {
     }
 
     mutating func isReplayedHello(_ random: Block32, timestamp: UInt32) -> Bool {
-        shared.replays.withLock { $0.isReplayedHello(random, timestamp: timestamp, now: unixTime) }
+        shared.replays.isReplayedHello(random, timestamp: timestamp, now: unixTime)
     }
 
     mutating func isReplayedHeader(_ key: Block16) -> Bool {
-        shared.replays.withLock { $0.isReplayedHeader(key, now: DeadlineWheel.now()) }
+        shared.replays.isReplayedHeader(key)
     }
 
     mutating func fillRandom(_ bytes: UnsafeMutableRawBufferPointer) {

@@ -15,6 +15,8 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     enum Phase {
         case proxyHeader
         case handshake
+        /// An HTTP client has not sent its first request yet.
+        case awaitingQuery
         case connecting(RouteRunner)
         case relaying(any SessionRelay)
         case masked(MaskPipe)
@@ -58,6 +60,10 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     var route: Route?
     var triedRoutes: Set<Route> = []
     var began: Int64 = 0
+    /// Since when the client waits for a data center: the start, or of an HTTP client its request.
+    var asked: Int64 = 0
+    /// Of a client that speaks HTTP.
+    var gateway: HTTPGateway?
     var lastActivity: Int64 = 0
     var bytes = ByteCount()
     var admission: Admission
@@ -79,11 +85,12 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     package func channelActive(context: ChannelHandlerContext) {
         channel = context.channel
         began = DeadlineWheel.now()
+        asked = began
         lastActivity = began
         if let peer = Endpoint(context.channel.remoteAddress) { (address, port) = (peer.address, peer.port) }
         let expectsHeader = listener.expectsHeader(from: address)
         loop.connections[number] = self
-        loop.wheel.arm(deadline, for: self, after: shared.configuration.handshake.timeoutMilliseconds)
+        loop.wheel.arm(deadline, for: self, after: loop.settings.configuration.handshake.timeoutMilliseconds)
         handshake = ClientHandshake(rules: users.rules[listener.index])
         phase = expectsHeader ? .proxyHeader : .handshake
         // A header will say who it is; until then it counts for nobody.
@@ -102,13 +109,15 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
+        loop.counts.read(buffer.readableBytes)
+        if gateway != nil { return readRequests(buffer, context) }
         switch phase {
         case .relaying(let relay): relayUp(&buffer, relay)
         case .handshake: shakeHands(&buffer)
         case .connecting: keepEarly(&buffer)
         case .proxyHeader: readProxyHeader(&buffer)
         case .masked(let pipe): pipe.up(buffer)
-        case .silent, .closing, .ended: break
+        case .awaitingQuery, .silent, .closing, .ended: break
         }
         loop.receive.giveBack(buffer)
     }
@@ -195,7 +204,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         let isPastMasking = handshake?.hasReplied ?? false || reason == .badProxyHeader
         handshake = nil
         early = ByteBuffer()
-        switch shared.maskPolicy.decide(for: reason, hasReplied: isPastMasking) {
+        switch loop.settings.maskPolicy.decide(for: reason, hasReplied: isPastMasking) {
         case .pipe(let target):
             guard let channel, !shared.isOwnMaskConnection(channel), admission.mask() else {
                 return phase = .silent
@@ -219,18 +228,19 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         handshake = nil
         guard userEnters(greeting) else { return phase = .silent }
         admission.handshakeFinished()
+        shared.metrics.handshakeDone(milliseconds: DeadlineWheel.now() - began)
         deadline.cancel()
         records = greeting.records
         early = greeting.earlyBytes
         self.greeting = greeting
         loop.serving += 1
-        let wire = greeting.dataCenterWire ?? listener.defaultWire
+        let wire = greeting.dataCenterWire ?? listener.defaultWire(loop.settings)
         dataCenter = shared.routes.withLock { $0.resolve(wire: wire) }
         self.greeting?.earlyBytes = ByteBuffer()
-        findRoute()
+        if greeting.isHTTP { openGateway() } else { findRoute() }
     }
 
-    private func findRoute() {
+    func findRoute() {
         let runner = RouteRunner(for: self) { [weak self] result in self?.routeFound(result) }
         phase = .connecting(runner)
         runner.start()
@@ -262,7 +272,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
             early = ByteBuffer()
             release(.route)
             lastActivity = DeadlineWheel.now()
-            loop.wheel.arm(deadline, for: self, after: shared.configuration.relay.idleTimeoutMilliseconds)
+            loop.wheel.arm(deadline, for: self, after: loop.settings.configuration.relay.idleTimeoutMilliseconds)
             relay.start(early: bytes)
             if relay.awaitsAnswer { awaitAnswer() }
             if clientHasEnded { relay.clientEnded() }
@@ -284,7 +294,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
 
     // MARK: Relay
 
-    private func relayUp(_ buffer: inout ByteBuffer, _ relay: any SessionRelay) {
+    func relayUp(_ buffer: inout ByteBuffer, _ relay: any SessionRelay) {
         lastActivity = DeadlineWheel.now()
         loop.activity &+= 1
         relay.beginUp(bytes: buffer.readableBytes)
@@ -311,8 +321,8 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
 
     /// Half of what is left of the budget at most, so that a silent route leaves time for the next one.
     private func awaitAnswer() {
-        let connect = shared.configuration.connect
-        let left = connect.budgetMilliseconds - (DeadlineWheel.now() - began)
+        let connect = loop.settings.configuration.connect
+        let left = connect.budgetMilliseconds - (DeadlineWheel.now() - asked)
         let wait = min(connect.firstByteTimeoutMilliseconds, max(left / 2, Self.shortestAnswerMilliseconds))
         loop.wheel.arm(answerDeadline, for: self, after: wait)
     }
@@ -332,6 +342,8 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
         guard let channel else { return true }
         lastActivity = DeadlineWheel.now()
         loop.activity &+= 1
+        if let gateway, case .relaying = phase { return gateway.answer(buffer) }
+        loop.counts.wrote(buffer.readableBytes)
         channel.writeAndFlush(buffer, promise: nil)
         return channel.isWritable
     }
@@ -381,6 +393,6 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     }
 
     var isOverBudget: Bool {
-        DeadlineWheel.now() - began > shared.configuration.connect.budgetMilliseconds
+        DeadlineWheel.now() - asked > loop.settings.configuration.connect.budgetMilliseconds
     }
 }

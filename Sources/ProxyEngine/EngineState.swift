@@ -16,34 +16,35 @@ import Synchronization
 ///
 /// Decisions are made under a lock, acts follow outside it. Nothing here blocks for longer than a table look-up.
 package final class EngineState: Sendable {
-    package let configuration: ProxyConfiguration
     package let listeners: [ListenerContext]
     package let events: EventLog
     package let metrics: ProxyMetrics
-    package let tls: TLSContexts
-    package let maskPolicy: MaskPolicy
-    /// Clients at once, over all event loops.
-    package let connectionLimit: Int
-    /// Unix time at which this process began: hellos from before it may be replays that it cannot know.
+    /// Unix time at which this process began.
     package let startTime: UInt32
 
-    /// Six data centers, with and without media: what a client's app may use at once.
-    private static let pooledDataCenters = 12
-
+    let openFileLimit: UInt64?
+    private let current: Locked<EngineSettings>
+    /// A copy of the current settings': every connection asks for it.
+    private let placeLimit: Atomic<Int>
     let routes: Locked<RouteBook>
-    let replays: Locked<ReplayFilter>
+    package let replays: ReplayGuard
+    /// The sockets that clients connect to.
+    let listening = ListenerDesk()
     let admission: Locked<AdmissionLimits>
     let hints = Locked(AddressHints())
-    let acceptRate: Locked<RateGate>?
+    private let acceptRate: Locked<RateGate?>
     let ownAddresses: Locked<OwnAddresses>
     let middleProxies = Locked(KnownMiddleProxies())
-    let networkSources = Locked<[String: [Network]]>([:])
-    /// The group for links with Diffie-Hellman; nil: they do without.
-    let diffieHellman: DiffieHellmanGroup?
+    let networkSources = Locked(KnownNetworks())
+    let lists = ListRestarts()
     private let profile: HandshakeProfile
     private let userTable = Locked(UserTable())
     private let snapshot: Locked<UserSnapshot>
     let loops = Locked<[LoopContext]>([])
+    let stage = ServingStage()
+    let routeProbe = SharedAnswer<ProbeOutcome>(life: ProbeOutcome.interval)
+    /// Nil where nobody would ask for what it knows.
+    let loopWatch: LoopWatch?
     private let linkCount = Atomic<Int>(0)
     private let lastConnection = Atomic<UInt64>(0)
     private let connectionCount = Atomic<Int>(0)
@@ -56,39 +57,50 @@ package final class EngineState: Sendable {
     package init(
         configuration given: ProxyConfiguration, users entries: [UserEntry], logger: Logger, openFileLimit: UInt64?
     ) {
-        var configuration = given
-        configuration.routes.usesMiddleProxies = configuration.middleProxy.use != .never
-        self.configuration = configuration
+        let settings = EngineSettings(given, openFileLimit: openFileLimit)
+        let configuration = settings.configuration
+        current = Locked(settings)
+        placeLimit = Atomic(settings.connectionLimit)
+        self.openFileLimit = openFileLimit
         var generator = SystemRandomNumberGenerator()
         let handshake = configuration.handshake
         profile = HandshakeProfile.random(using: &generator)
         listeners = configuration.allListeners.enumerated().map { index, listener in
-            ListenerContext(
-                index: index, configuration: listener, defaultDataCenter: given.routes.defaultDataCenter)
+            ListenerContext(index: index, configuration: listener)
         }
         events = EventLog(logger: logger)
         metrics = ProxyMetrics()
-        tls = TLSContexts(caFile: configuration.connect.caFile)
-        maskPolicy = MaskPolicy(
-            host: configuration.mask.host,
-            target: configuration.mask.target,
-            redirectsHTTP: configuration.mask.httpAnswer == .redirect
-        )
-        connectionLimit =
-            configuration.limits.connections
-            ?? FileLimit.connections(
-                descriptors: openFileLimit, pooled: configuration.pool.size * Self.pooledDataCenters)
+        loopWatch = configuration.admin.place == nil ? nil : LoopWatch()
         startTime = Self.unixTime()
         routes = Locked(RouteBook(configuration.routes))
-        replays = Locked(
-            ReplayFilter(helloWindow: handshake.timeWindowSeconds, headerLife: handshake.replayLifeSeconds * 1_000)
-        )
-        admission = Locked(AdmissionLimits(AdmissionBounds(configuration.limits, connections: connectionLimit)))
-        acceptRate = configuration.limits.acceptsPerSecond.map { Locked(RateGate(perSecond: $0)) }
+        replays = ReplayGuard(
+            ReplayFilter(
+                since: startTime, helloWindow: handshake.timeWindowSeconds,
+                headerLife: handshake.replayLifeSeconds * 1_000))
+        let bounds = AdmissionBounds(configuration.limits, connections: settings.connectionLimit)
+        admission = Locked(AdmissionLimits(bounds))
+        acceptRate = Locked(configuration.limits.acceptsPerSecond.map { RateGate(perSecond: $0) })
         ownAddresses = Locked(OwnAddresses(configuration.middleProxy))
-        diffieHellman = configuration.middleProxy.diffieHellmanPrime.flatMap { DiffieHellmanGroup(prime: $0) }
         snapshot = Locked(UserSnapshot(accounts: [], rules: [], secretNumbers: []))
         replaceUsers(entries)
+    }
+
+    // MARK: Settings
+
+    /// What is in force. Event loops have a copy of their own: ``LoopContext/settings``.
+    package var settings: EngineSettings { current.withLock { $0 } }
+    package var configuration: ProxyConfiguration { settings.configuration }
+    /// Clients at once, over all event loops.
+    package var connectionLimit: Int { placeLimit.load(ordering: .relaxed) }
+
+    /// - Returns: the settings before.
+    func replaceSettings(_ new: EngineSettings) -> EngineSettings {
+        let old = current.withLock { current in
+            defer { current = new }
+            return current
+        }
+        placeLimit.store(new.connectionLimit, ordering: .relaxed)
+        return old
     }
 
     // MARK: Users
@@ -96,6 +108,8 @@ package final class EngineState: Sendable {
     /// The users at this moment.
     var users: UserSnapshot { snapshot.withLock { $0 } }
     var accounts: [UserAccount] { userTable.withLock { $0.all } }
+    /// Whether sessions of anybody may have to end as time goes by.
+    var watchesUsers: Bool { userTable.withLock { $0.watchesAnybody() } }
 
     /// Makes a new snapshot, which event loops have to be given.
     @discardableResult
@@ -130,10 +144,10 @@ package final class EngineState: Sendable {
     /// Whether no further client may be accepted now.
     var isFull: Bool { connectionCount.load(ordering: .relaxed) >= connectionLimit }
 
-    /// Counts one more client; false when there is no room for it.
-    func takePlace() -> Bool {
+    /// Counts one more client; false when there is no room for it. `orBeyond`: it comes in all the same.
+    func takePlace(orBeyond isForced: Bool = false) -> Bool {
         var count = connectionCount.load(ordering: .relaxed)
-        while count < connectionLimit {
+        while isForced || count < connectionLimit {
             let (isTaken, found) = connectionCount.compareExchange(
                 expected: count, desired: count + 1, ordering: .relaxed)
             if isTaken {
@@ -150,22 +164,35 @@ package final class EngineState: Sendable {
     func givePlaceBack() {
         let (before, after) = connectionCount.wrappingSubtract(1, ordering: .relaxed)
         metrics.connectionsActive.set(after)
-        guard before >= connectionLimit else { return }
+        if before >= connectionLimit { openGates() }
+    }
+
+    /// Lets in those who wait, as far as limits allow.
+    func openGates() {
         for (gate, eventLoop) in gates.withLock({ $0 }) { eventLoop.execute { gate.open() } }
     }
 
     /// Counts one accepted connection against the rate.
     func countAccept() {
         let now = DeadlineWheel.now()
-        acceptRate?.withLock { _ = $0.take(now: now) }
+        acceptRate.withLock { _ = $0?.take(now: now) }
+    }
+
+    func setAcceptRate(_ perSecond: Int?) {
+        acceptRate.withLock { $0 = perSecond.map { RateGate(perSecond: $0) } }
     }
 
     /// When the rate lets the next connection in, ms; nil: now.
     func acceptsAgain() -> Int64? {
-        guard let acceptRate else { return nil }
         let now = DeadlineWheel.now()
-        let moment = acceptRate.withLock { $0.nextOpening(now: now) }
-        return moment > now ? moment : nil
+        let moment = acceptRate.withLock { $0?.nextOpening(now: now) }
+        return moment.flatMap { $0 > now ? $0 : nil }
+    }
+
+    /// How many more the rate lets in at this moment; nil: it is not limited.
+    var acceptsLeft: Int? {
+        let now = DeadlineWheel.now()
+        return acceptRate.withLock { $0?.left(now: now) }
     }
 
     var connections: Int { connectionCount.load(ordering: .relaxed) }

@@ -11,7 +11,8 @@ struct Martlet: AsyncParsableCommand {
         abstract: "A fast MTProto proxy for Telegram: on your own machine or for others.",
         usage: """
             martlet [run] [<flags>]
-            martlet link | users … | secret new | config check | config print
+            martlet link | users … | reload | restart | doctor | secret new | config check | config print | healthcheck
+            martlet config import <kind> <file> | mtproto-proxy <options of MTProxy>
             """,
         discussion: """
             Without arguments Martlet listens on 127.0.0.1:1443, makes a secret on the first start, keeps it, and \
@@ -27,7 +28,10 @@ struct Martlet: AsyncParsableCommand {
             """,
         version: version,
         subcommands: [
-            RunCommand.self, LinkCommand.self, UsersCommand.self, SecretCommand.self, ConfigCommand.self,
+            RunCommand.self, LinkCommand.self, UsersCommand.self, ReloadCommand.self, RestartCommand.self,
+            TopCommand.self,
+            LogCommand.self, SecretCommand.self, ConfigCommand.self, DoctorCommand.self, HealthcheckCommand.self,
+            MTProtoProxyCommand.self,
         ],
         defaultSubcommand: RunCommand.self
     )

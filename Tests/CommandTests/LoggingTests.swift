@@ -69,7 +69,7 @@ struct LogFormatTests {
         let lines = Lines()
         let writer = LogWriter(overflowLine: { "\($0)" }, write: { lines.add($0) })
         var logger = Logger(label: "test") { _ in
-            LineLogHandler(level: .info, format: LogFormat(style: .text), writer: writer)
+            LineLogHandler(levels: LogLevels(ProxyConfiguration.Log()), format: LogFormat(style: .text), writer: writer)
         }
         logger[metadataKey: "connection"] = "1"
         logger.debug("not this")

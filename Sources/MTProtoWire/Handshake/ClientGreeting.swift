@@ -13,6 +13,8 @@ package struct ClientGreeting: Equatable, Sendable {
     package var proxyToClient: CTRKey?
     /// How many bytes of the client's keystream went into its header: 64, or 0 for a transport without one.
     package var headerLength: Int
+    /// Whether the client speaks HTTP: `earlyBytes` are those of its first request.
+    package var isHTTP = false
     /// Whether the client's stream is, and the answer must be, in TLS records.
     package var usesFakeTLS: Bool
     /// Where in the records the stream stands behind `earlyBytes`; unused without FakeTLS.
@@ -37,6 +39,12 @@ package struct ClientGreeting: Equatable, Sendable {
         self.usesFakeTLS = usesFakeTLS
         self.records = records
         self.earlyBytes = earlyBytes
+    }
+
+    /// A client that speaks HTTP. Behind the requests its messages are packets in intermediate framing.
+    package init(http earlyBytes: ByteBuffer) {
+        self.init(plain: .intermediate, earlyBytes: earlyBytes)
+        isHTTP = true
     }
 
     /// A client of a transport without obfuscation.

@@ -142,7 +142,9 @@ package struct ClientHandshake: Sendable {
         environment: inout some HandshakeEnvironment
     ) -> Outcome {
         // The ordinary client's first bytes tell at once; only a trickle is joined first.
-        if kept.readableBytes > 0 { keep(&bytes, atMost: ConnectionOpening.longest) }
+        let acceptsHTTP = rules.transports.contains(.http)
+        let longest = acceptsHTTP ? ConnectionOpening.longestQueryOpening : ConnectionOpening.longest
+        if kept.readableBytes > 0 { keep(&bytes, atMost: longest) }
         let opening = (kept.readableBytes > 0 ? kept : bytes).withUnsafeReadableBytes {
             ConnectionOpening.classify(
                 $0, acceptsTLS: rules.acceptsFakeTLS, acceptsPlain: rules.transports.contains(.plain))
@@ -152,7 +154,7 @@ package struct ClientHandshake: Sendable {
             keep(&bytes)
             return .needMore
         case .http:
-            return refuse(.http, &bytes)
+            return acceptsHTTP ? receiveRequest(&bytes) : refuse(.http, &bytes)
         case .tls:
             return receiveHello(&bytes, collector: ClientHelloCollector(), environment: &environment)
         case .plain(let framing):
@@ -166,6 +168,13 @@ package struct ClientHandshake: Sendable {
             let isPlainOnly = rules.transports.contains(.plain) && !rules.acceptsFakeTLS
             return refuse(isPlainOnly ? .wrongTransport : .notTLS, &bytes)
         }
+    }
+
+    private mutating func receiveRequest(_ bytes: inout ByteBuffer) -> Outcome {
+        let isQuery = (kept.readableBytes > 0 ? kept : bytes).withUnsafeReadableBytes { ConnectionOpening.isQuery($0) }
+        guard isQuery != false else { return refuse(.http, &bytes) }
+        keep(&bytes)
+        return isQuery == nil ? .needMore : accept(ClientGreeting(http: kept))
     }
 
     // MARK: Bare obfuscated2

@@ -68,6 +68,19 @@ enum ConnectionOpening: Equatable {
         return opening
     }
 
+    /// The beginnings of requests that carry MTProto messages; see ``HTTPQuery``.
+    private static let queryOpenings = ["POST /api", "OPTIONS /api"].map { Array($0.utf8) }
+    /// The bytes that tell them apart from all other requests.
+    static let longestQueryOpening = 12
+
+    /// Whether an HTTP request carries an MTProto message; nil: too few bytes to tell.
+    static func isQuery(_ bytes: UnsafeRawBufferPointer) -> Bool? {
+        for opening in queryOpenings where bytes.prefix(opening.count).elementsEqual(opening.prefix(bytes.count)) {
+            return bytes.count >= opening.count ? true : nil
+        }
+        return false
+    }
+
     /// Tells the transports without obfuscation: one byte ef, or four times ee or dd. Headers of obfuscated2 avoid
     /// exactly those.
     ///

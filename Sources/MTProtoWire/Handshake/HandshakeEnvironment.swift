@@ -2,7 +2,8 @@
 package protocol HandshakeEnvironment {
     /// Unix time in seconds.
     var unixTime: UInt32 { get }
-    /// When this process began to accept, Unix time in seconds.
+    /// From when on every hello that was accepted is known, Unix time in seconds: when this process began, or one whose
+    /// memory it has.
     var startTime: UInt32 { get }
     /// Places in `SecretBook.secrets` of the secrets that this client has probably, the likeliest first: tried before
     /// all others where there are many. At most `HandshakeRules.maximumHints` count; a place that is none does no harm.

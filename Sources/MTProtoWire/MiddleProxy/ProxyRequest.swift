@@ -1,12 +1,14 @@
 /// What stands before every client message that goes to a middle proxy; the same for all of a connection but two flags.
 ///
 /// Shape: type (4), flags (4), connection (8), client address (16) and port (4), proxy address (16) and port (4); with
-/// an ad tag then the length of what is extra (4, always 24), its type (4), the tag with its length and zeros up to a
-/// multiple of 4 (20). Numbers are little endian, addresses in network order, IPv4 in v4-mapped form. The message
+/// an ad tag or for an HTTP client then the length of what is extra (4); of a tag the type (4) and the tag with its
+/// length and zeros up to a multiple of 4 (20); of an HTTP client its ``HTTPClientInfo``. Numbers are little endian, addresses in network order, IPv4 in v4-mapped form. The message
 /// follows, a multiple of 4 bytes.
 package struct ProxyRequest: Equatable, Sendable {
     /// The bits of the flags.
     package enum Flag {
+        /// The client came over HTTP, and what is known of it stands in what is extra.
+        package static let http: UInt32 = 0x2005
         /// The message is one of the few that come before there is a key.
         package static let unencrypted: UInt32 = 0x2
         /// The ad tag stands in what is extra.
@@ -38,8 +40,14 @@ package struct ProxyRequest: Equatable, Sendable {
     package let proxy: Endpoint
     package let framing: PacketFraming
     package let adTag: AdTag?
+    /// The encoded ``HTTPClientInfo``; empty for all other clients.
+    private let http: [UInt8]
 
-    package init(connection: UInt64, client: Endpoint, proxy: Endpoint, framing: PacketFraming, adTag: AdTag?) {
+    package init(
+        connection: UInt64, client: Endpoint, proxy: Endpoint, framing: PacketFraming, adTag: AdTag?,
+        http: HTTPClientInfo? = nil
+    ) {
+        self.http = http?.encoded ?? []
         self.connection = connection
         self.client = client
         self.proxy = proxy
@@ -48,7 +56,11 @@ package struct ProxyRequest: Equatable, Sendable {
     }
 
     /// Bytes before the message.
-    package var headerLength: Int { adTag == nil ? Self.plainLength : Self.taggedLength }
+    package var headerLength: Int {
+        let length = adTag == nil ? Self.plainLength : Self.taggedLength
+        // The word for the length is part of a tag's 28 bytes.
+        return http.isEmpty ? length : length + http.count + (adTag == nil ? 4 : 0)
+    }
 
     /// Writes the part before the message.
     ///
@@ -64,9 +76,11 @@ package struct ProxyRequest: Equatable, Sendable {
         destination.storeBytes(of: connection.littleEndian, toByteOffset: 8, as: UInt64.self)
         Self.write(client, into: destination + 16)
         Self.write(proxy, into: destination + 36)
-        guard let adTag else { return }
-        let extraLength = UInt32(Self.taggedLength - Self.plainLength - 4)
+        guard headerLength > Self.plainLength else { return }
+        let extraLength = UInt32(headerLength - Self.plainLength - 4)
         destination.storeBytes(of: extraLength.littleEndian, toByteOffset: 56, as: UInt32.self)
+        (destination + headerLength - http.count).copyMemory(from: http, byteCount: http.count)
+        guard let adTag else { return }
         destination.storeBytes(of: Self.adTagType.littleEndian, toByteOffset: 60, as: UInt32.self)
         destination.storeBytes(of: UInt8(Block16.count), toByteOffset: 64, as: UInt8.self)
         adTag.bytes.withUnsafeBytes {
@@ -77,12 +91,14 @@ package struct ProxyRequest: Equatable, Sendable {
 
     /// The flags that all requests of the connection have.
     private var flags: UInt32 {
+        let tag = adTag == nil ? 0 : Flag.adTag
+        guard http.isEmpty else { return Flag.always | Flag.http | tag }
         let kind =
             switch framing {
             case .abridged: Flag.abridged
             case .intermediate, .paddedIntermediate: Flag.intermediate
             }
-        return Flag.always | Flag.obfuscated2 | kind | (adTag == nil ? 0 : Flag.adTag)
+        return Flag.always | Flag.obfuscated2 | kind | tag
     }
 
     /// Writes 20 bytes.

@@ -17,6 +17,9 @@ package struct ClientTransports: OptionSet, Hashable, Sendable {
     /// No obfuscation at all: the first bytes (ef, eeeeeeee, dddddddd) name the framing. For private networks.
     package static let plain = ClientTransports(rawValue: 16)
 
+    /// One MTProto message per HTTP request (`POST /api`), without any secret: for browsers behind a web server.
+    package static let http = ClientTransports(rawValue: 32)
+
     /// What a listener offers unless told otherwise.
     package static let standard: ClientTransports = [.fakeTLS, .padded, .obfuscated2]
 }

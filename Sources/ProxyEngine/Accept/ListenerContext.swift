@@ -6,13 +6,15 @@ package struct ListenerContext: Sendable {
     /// Its place among all listeners: the rules of its handshakes stand there.
     let index: Int
     package let configuration: ListenerConfiguration
-    /// What a client's header would say that names no data center.
-    let defaultWire: Int16
 
-    init(index: Int, configuration: ListenerConfiguration, defaultDataCenter: Int) {
+    init(index: Int, configuration: ListenerConfiguration) {
         self.index = index
         self.configuration = configuration
-        defaultWire = Int16(clamping: configuration.defaultDataCenter ?? defaultDataCenter)
+    }
+
+    /// What a client's header would say that names no data center.
+    func defaultWire(_ settings: EngineSettings) -> Int16 {
+        Int16(clamping: configuration.defaultDataCenter ?? settings.configuration.routes.defaultDataCenter)
     }
 
     /// Whether a connection from there has to begin with a PROXY protocol header.

@@ -21,7 +21,7 @@ struct Maintenance: Sendable {
 
     /// What has to be known before the first client is served: what is on disk.
     func prepare() async {
-        if let lists = NetworkLists(state: state) { await lists.loadFiles() }
+        await NetworkLists(state: state, isStart: true).loadFiles()
         if let lists = MiddleProxyLists(state: state) { await lists.loadStored() }
         if let list = CommunityList(state: state) { list.loadStored() }
     }
@@ -31,12 +31,8 @@ struct Maintenance: Sendable {
             tasks.addTask { await tickUntilCancelled() }
             if let loop = loops.first {
                 tasks.addTask { await watchNetwork(loop) }
-                if let list = CommunityList(state: state) { tasks.addTask { await list.refreshUntilCancelled(loop) } }
-                if let lists = MiddleProxyLists(state: state) {
-                    tasks.addTask { await lists.refreshUntilCancelled(loop) }
-                }
                 tasks.addTask { await MemoryGuard(state: state, loops: loops).runUntilCancelled() }
-                if let lists = NetworkLists(state: state) { tasks.addTask { await lists.refreshUntilCancelled(loop) } }
+                tasks.addTask { await keepListsFresh(loop) }
                 await loop.on { $0.pool.warmUp(warmDataCenters) }
             }
         }
@@ -49,6 +45,25 @@ struct Maintenance: Sendable {
             state.configuration.routes.forceTest
             ? state.configuration.routes.testWebSocketAddresses : state.configuration.routes.webSocketAddresses
         return table.keys.sorted().map { DataCenter(id: $0, isTest: state.configuration.routes.forceTest) }
+    }
+
+    /// Those who keep lists fresh know their settings from the beginning on: after a reload they begin anew.
+    private func keepListsFresh(_ loop: LoopContext) async {
+        var isStart = true
+        while !Task.isCancelled {
+            let networks = NetworkLists(state: state, isStart: isStart)
+            let middleProxies = MiddleProxyLists(state: state)
+            let community = CommunityList(state: state)
+            if !isStart { community?.loadStored() }
+            isStart = false
+            await withTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { await networks.refreshUntilCancelled(loop) }
+                tasks.addTask { await middleProxies?.refreshUntilCancelled(loop) }
+                tasks.addTask { await community?.refreshUntilCancelled(loop) }
+                await state.lists.wait()
+                tasks.cancelAll()
+            }
+        }
     }
 
     // MARK: Every few seconds
@@ -66,11 +81,12 @@ struct Maintenance: Sendable {
 
     private func count() async {
         var sessions = 0
+        let watchesUsers = state.watchesUsers
         for loop in loops {
             sessions +=
                 await loop.on { loop in
                     loop.countBytes()
-                    loop.checkUsers(all: false)
+                    if watchesUsers { loop.checkUsers(all: false) }
                     return loop.serving
                 } ?? 0
         }

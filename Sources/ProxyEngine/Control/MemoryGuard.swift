@@ -17,27 +17,33 @@ struct MemoryGuard: Sendable {
 
     private let state: EngineState
     private let loops: [LoopContext]
-    private let budget: MemoryBudget
 
     init(state: EngineState, loops: [LoopContext]) {
         self.state = state
         self.loops = loops
-        budget = MemoryBudget(bytes: state.configuration.limits.memoryBytes ?? Self.defaultBudget())
     }
 
     func runUntilCancelled() async {
         var seen: [UInt64] = []
+        var settings = state.settings
+        var budget = Self.budget(settings)
         while (try? await Task.sleep(for: Self.interval, tolerance: .milliseconds(200))) != nil {
+            let present = state.settings
+            if present !== settings {
+                settings = present
+                budget = Self.budget(settings)
+                seen = []
+            }
             // Queues change only where bytes move, and thousands of idle sessions shall cost nothing.
             var activity: [UInt64] = []
             for loop in loops { activity.append(await loop.on { $0.activity } ?? 0) }
             let isCrowded = state.connections > budget.bytes / MemoryBudget.baseSessionBytes / 2
-            if activity != seen || isCrowded { await look() }
+            if activity != seen || isCrowded { await look(budget) }
             seen = activity
         }
     }
 
-    private func look() async {
+    private func look(_ budget: MemoryBudget) async {
         var sessions: [MemoryBudget.Session<UInt64>] = []
         for loop in loops { sessions += await loop.on { $0.memorySessions() } ?? [] }
         let verdict = budget.look(at: sessions, now: DeadlineWheel.now())
@@ -47,6 +53,10 @@ struct MemoryGuard: Sendable {
         guard !closing.isEmpty else { return }
         state.metrics.evictions.add(closing.count)
         state.events.evicted(closing.count, budget: budget.bytes)
+    }
+
+    static func budget(_ settings: EngineSettings) -> MemoryBudget {
+        MemoryBudget(bytes: settings.configuration.limits.memoryBytes ?? defaultBudget())
     }
 
     private static func defaultBudget() -> Int {

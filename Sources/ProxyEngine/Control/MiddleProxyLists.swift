@@ -56,6 +56,7 @@ struct MiddleProxyLists: Sendable {
         while !areWanted {
             guard (try? await Task.sleep(for: Self.look, tolerance: .seconds(1))) != nil else { return }
         }
+        if state.middleProxies.withLock({ $0.secret == nil }) { await loadStored() }
         while !Task.isCancelled {
             var isComplete = true
             for part in parts where await !refresh(part, loop) { isComplete = false }
@@ -96,6 +97,7 @@ struct MiddleProxyLists: Sendable {
 
     /// Checks the content and keeps it; false when it is not what it should be.
     private func take(_ content: [UInt8], _ part: Part, from source: String) -> Bool {
+        let document = TakenDocument(content, from: source)
         do {
             switch part {
             case .secret:
@@ -103,11 +105,16 @@ struct MiddleProxyLists: Sendable {
                 guard let secret = MiddleProxySecret(bytes: content), content.first != UInt8(ascii: "<") else {
                     throw Unusable(description: "\(source): \(content.count) bytes; expected 32 to 256 of them")
                 }
-                state.middleProxies.withLock { $0.secret = secret }
+                state.middleProxies.withLock { known in
+                    known.secret = secret
+                    known.secretDocument = document
+                }
             case .list, .listV6:
                 let list = try MiddleProxyList(parsing: String(decoding: content, as: UTF8.self), file: source)
                 try state.middleProxies.withLock { (known) throws(Unusable) in
                     try known.take(list, isIPv6: part == .listV6, from: source)
+                    // Of two lists the one for IPv4 is told about.
+                    if part == .list || known.list == nil { known.listDocument = document }
                 }
             }
             return true
@@ -143,12 +150,12 @@ struct MiddleProxyLists: Sendable {
     /// One middle proxy of each family, to see which of our addresses leads there.
     private var targetsByFamily: [MiddleProxyTarget] {
         state.middleProxies.withLock { known in
-            [known.list, known.listV6].compactMap { $0?.clusters.values.first?.first }
+            known.lists(of: settings.family).compactMap { $0?.clusters.values.first?.first }
         }
     }
 
     private func publish() async {
-        let directory = state.middleProxies.withLock { $0.takeNews() }
+        let directory = state.middleProxies.withLock { $0.takeNews(of: settings.family) }
         guard let directory else { return }
         state.events.middleProxyLists(targets: directory.allTargets.count)
         await ProxyControl(state: state).useMiddleProxies(directory)
@@ -165,14 +172,19 @@ struct KnownMiddleProxies: Sendable {
     var secret: MiddleProxySecret?
     private(set) var list: MiddleProxyList?
     private(set) var listV6: MiddleProxyList?
+    /// What they were made from, for those who ask.
+    var secretDocument: TakenDocument?
+    var listDocument: TakenDocument?
     /// Lists that lost most of their data centers, by family; taken when the next one says the same.
     private var doubted: [Bool: MiddleProxyList] = [:]
+    /// Families whose next list is believed however it differs: the operator chose another source.
+    private var believed: Set<Bool> = []
     private var published: MiddleProxyDirectory?
 
     /// - Throws: ``Unusable`` for a list that lost more than half of the data centers at once.
     mutating func take(_ new: MiddleProxyList, isIPv6: Bool, from source: String) throws(Unusable) {
         let old = isIPv6 ? listV6 : list
-        if let old, new.clusters.count * 2 < old.clusters.count, doubted[isIPv6] != new {
+        if let old, !believed.contains(isIPv6), new.clusters.count * 2 < old.clusters.count, doubted[isIPv6] != new {
             doubted[isIPv6] = new
             throw Unusable(
                 description:
@@ -180,13 +192,26 @@ struct KnownMiddleProxies: Sendable {
             )
         }
         doubted[isIPv6] = nil
+        believed.remove(isIPv6)
         if isIPv6 { listV6 = new } else { list = new }
     }
 
+    /// Takes other settings. What is known stays until the new sources have been read.
+    mutating func reconfigure(from old: MiddleProxyConfiguration, to new: MiddleProxyConfiguration) {
+        if (old.configFile, old.configURL) != (new.configFile, new.configURL) { believed.insert(false) }
+        if (old.configFileV6, old.configURLV6) != (new.configFileV6, new.configURLV6) { believed.insert(true) }
+    }
+
+    /// IPv4's list and IPv6's. One of a family that is not wanted any more serves until the other one is there.
+    func lists(of family: MiddleProxyConfiguration.Family) -> [MiddleProxyList?] {
+        [family != .ipv6 || listV6 == nil ? list : nil, family != .ipv4 || list == nil ? listV6 : nil]
+    }
+
     /// Everything that is needed, if it is there and differs from what was taken last.
-    mutating func takeNews() -> MiddleProxyDirectory? {
-        guard let secret, list != nil || listV6 != nil else { return nil }
-        let directory = MiddleProxyDirectory(secret: secret, list: list, listV6: listV6)
+    mutating func takeNews(of family: MiddleProxyConfiguration.Family) -> MiddleProxyDirectory? {
+        let lists = lists(of: family)
+        guard let secret, lists.contains(where: { $0 != nil }) else { return nil }
+        let directory = MiddleProxyDirectory(secret: secret, list: lists[0], listV6: lists[1])
         guard directory != published else { return nil }
         published = directory
         return directory

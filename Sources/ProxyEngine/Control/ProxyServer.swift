@@ -16,7 +16,21 @@ package struct ProxyServer: Service {
         package var routes: [RouteReadiness]
     }
 
+    /// What others do on the way from binding to the end.
+    package struct Hooks: Sendable {
+        /// Every place is bound, every file is read, and nobody is accepted yet: the moment to give up privileges.
+        package var whenBound: @Sendable () async throws -> Void = {}
+        /// Everything is ready: the moment to take over from the server before. An error ends the start.
+        package var beforeAccepting: @Sendable (ProxyControl) async throws -> Void = { _ in }
+        /// The last client is gone. Nil: another process has the memory that counts.
+        package var whenStopped: @Sendable (ReplayMemory?) async -> Void = { _ in }
+
+        package init() {}
+    }
+
     private let state: EngineState
+    private let inherited: InheritedSockets
+    private let hooks: Hooks
     /// What may be asked of the proxy while it runs.
     package let control: ProxyControl
     private let whenListening: @Sendable (Started) -> Void
@@ -24,27 +38,37 @@ package struct ProxyServer: Service {
     /// - Parameters:
     ///   - users: everybody who may use it; nil: the users that the configuration declares.
     ///   - openFileLimit: the soft RLIMIT_NOFILE, nil for none: the connection limit follows from it where none is configured.
+    ///   - inherited: listening sockets to go on with; they belong to the server then.
     ///   - whenListening: called once, when the first client could connect.
     package init(
         configuration: ProxyConfiguration,
         users: [UserEntry]? = nil,
         logger: Logger,
         openFileLimit: UInt64?,
+        inherited: InheritedSockets = .none,
+        hooks: Hooks = Hooks(),
         whenListening: @escaping @Sendable (Started) -> Void
     ) {
         state = EngineState(
             configuration: configuration, users: users ?? configuration.declaredUsers.map { UserEntry(user: $0) },
             logger: logger, openFileLimit: openFileLimit)
         control = ProxyControl(state: state)
+        self.inherited = inherited
+        self.hooks = hooks
         self.whenListening = whenListening
     }
 
-    /// Serves until graceful shutdown or cancellation.
+    /// Serves until graceful shutdown or cancellation, or until another process has taken over.
     ///
     /// - Throws: ``ProxyError`` when it cannot listen; an error of NIOSSL when the CA file cannot be used.
     package func run() async throws {
-        if state.configuration.connect.caFile != nil { try checkCertificates() }
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: threadCount)
+        try state.settings.checkCertificates()
+        let group =
+            if let watch = state.loopWatch {
+                MultiThreadedEventLoopGroup(numberOfThreads: threadCount, metricsDelegate: watch)
+            } else {
+                MultiThreadedEventLoopGroup(numberOfThreads: threadCount)
+            }
         var loops: [LoopContext] = []
         for eventLoop in group.makeIterator() { loops.append(LoopContext(eventLoop: eventLoop, shared: state)) }
         let made = loops
@@ -62,47 +86,49 @@ package struct ProxyServer: Service {
     }
 
     private func serve(_ loops: [LoopContext], _ group: any EventLoopGroup) async throws {
-        let (listeners, places) = try await listen(loops, group)
+        let desk = state.listening
+        try await desk.open(state.listeners, inherited, loops: loops.count)
+        let places = desk.places
         let maintenance = Maintenance(state: state, loops: loops)
-        await maintenance.prepare()
+        do {
+            await maintenance.prepare()
+            try await hooks.whenBound()
+            try await hooks.beforeAccepting(control)
+            try await desk.accept(loops, group)
+        } catch {
+            await desk.close()
+            throw error
+        }
+        desk.closeLeft()
+        for place in places {
+            state.events.listening("\(place)", loops: loops.count, cipher: AESCTR.implementationName)
+        }
+        state.stage.set(.listening)
         let ports = places.compactMap { if case .tcp(_, let port) = $0 { port } else { nil } }
         whenListening(
             Started(port: ports.first ?? 0, places: places, routes: state.routes.withLock { $0.readiness() }))
-        await withTaskGroup(of: Void.self) { tasks in
-            tasks.addTask { await maintenance.run() }
-            try? await gracefulShutdown()
-            tasks.cancelAll()
-        }
-        for listener in listeners { await listener.close() }
-        await Drain(state: state, loops: loops).run()
+        let isHandedOver = await serveUntilEnd(maintenance)
+        state.stage.set(isHandedOver ? .handedOver : .draining)
+        await desk.close()
+        await Drain(state: state, loops: loops, isHandedOver: isHandedOver).run()
+        await hooks.whenStopped(state.replays.isHandedOver ? nil : state.replays.memory())
     }
 
-    private func listen(
-        _ loops: [LoopContext], _ group: any EventLoopGroup
-    ) async throws -> ([Listener], [ListenPlace]) {
-        var listeners: [Listener] = []
-        do {
-            for context in state.listeners {
-                let listener = try await Listener.bind(context, loops, group)
-                listeners.append(listener)
-                state.events.listening("\(listener.place)", loops: loops.count, cipher: AESCTR.implementationName)
+    /// - Returns: whether another process has taken over.
+    private func serveUntilEnd(_ maintenance: Maintenance) async -> Bool {
+        await withTaskGroup(of: Bool?.self) { tasks in
+            tasks.addTask {
+                await maintenance.run()
+                return nil
             }
-        } catch {
-            for listener in listeners { await listener.close() }
-            throw error
-        }
-        return (listeners, listeners.map(\.place))
-    }
-
-    private func checkCertificates() throws {
-        do {
-            _ = try state.tls.client()
-        } catch {
-            throw ProxyError(
-                code: .badCertificateFile,
-                message: "cannot use the CA file \(state.configuration.connect.caFile ?? "")",
-                hint: "it must hold certificates in PEM form and be readable (routes.ca_file, --ca-file)"
-            )
+            tasks.addTask { [state] in await state.listening.waitForHandover() ? true : nil }
+            tasks.addTask {
+                try? await gracefulShutdown()
+                return false
+            }
+            defer { tasks.cancelAll() }
+            for await ending in tasks { if let ending { return ending } }
+            return false
         }
     }
 
@@ -125,15 +151,19 @@ private struct Drain {
 
     let state: EngineState
     let loops: [LoopContext]
+    /// Newcomers have another process: whoever is here already, in whatever state, may stay until the time is over.
+    let isHandedOver: Bool
 
     func run() async {
         let limit = state.configuration.relay.drainMilliseconds
+        let isHandedOver = isHandedOver
         state.events.draining(await serving(), milliseconds: limit)
         await each { loop in
             loop.pool.drain()
+            guard !isHandedOver else { return }
             for connection in loop.connections.values where !connection.isServing { connection.drain() }
         }
-        await wait(limit) { await serving() == 0 }
+        await wait(limit) { isHandedOver ? state.connections == 0 : await serving() == 0 }
         let cut = await serving()
         await each { loop in
             for connection in loop.connections.values { connection.drain() }

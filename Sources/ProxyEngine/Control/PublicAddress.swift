@@ -1,4 +1,4 @@
-import MTProtoWire
+package import MTProtoWire
 import NIOCore
 import ProxyPolicy
 
@@ -12,7 +12,7 @@ import ProxyPolicy
 
 /// Finds out as what address the world sees us, where our own sockets have a private one: it is part of the keys of every
 /// link to a middle proxy.
-struct PublicAddress: Sendable {
+package struct PublicAddress: Sendable {
     /// An address has fewer characters; a page of HTML has more.
     private static let maximumAnswerBytes = 256
     /// So many services have to agree, where that many are configured: one may be behind a cache or a proxy.
@@ -55,7 +55,7 @@ struct PublicAddress: Sendable {
     }
 
     /// The address that the system would choose for a connection there. Nothing is sent.
-    static func localAddress(towards peer: IPAddress) -> IPAddress? {
+    package static func localAddress(towards peer: IPAddress) -> IPAddress? {
         guard let target = try? SocketAddress(ipAddress: peer.description, port: 443) else { return nil }
         #if os(Linux)
             let type = CInt(SOCK_DGRAM.rawValue)

@@ -54,18 +54,32 @@ package struct EventLog: Sendable {
         var omitted = 0
     }
 
-    private let logger: Logger
+    private struct Loggers: Sendable {
+        let clients, routes, middleProxies, users, server: Logger
+
+        init(_ logger: Logger) {
+            func about(_ subsystem: LogSubsystem) -> Logger {
+                var logger = logger
+                logger[metadataKey: LogSubsystem.metadataKey] = "\(subsystem.rawValue)"
+                return logger
+            }
+            (clients, routes, middleProxies) = (about(.clients), about(.routes), about(.middleProxies))
+            (users, server) = (about(.users), about(.server))
+        }
+    }
+
+    private let loggers: Loggers
     private let budget = Locked(Budget())
     private let reachable = Locked<[DataCenter: RouteKind]>([:])
 
     package init(logger: Logger) {
-        self.logger = logger
+        loggers = Loggers(logger)
     }
 
     // MARK: Sessions
 
     func sessionEnded(_ summary: SessionSummary) {
-        write(.info, "session ended") {
+        write(loggers.clients, .info, "session ended") {
             [
                 "connection": "\(summary.number)", "client": "\(Self.text(summary.address))",
                 "user": "\(summary.userName)",
@@ -77,13 +91,13 @@ package struct EventLog: Sendable {
     }
 
     func stranger(_ number: UInt64, _ reason: StrangerReason, _ address: IPAddress?) {
-        write(.debug, "stranger") {
+        write(loggers.clients, .debug, "stranger") {
             ["connection": "\(number)", "client": "\(Self.text(address))", "reason": "\(reason.rawValue)"]
         }
     }
 
     func userRefused(_ number: UInt64, _ user: String, _ refusal: UserRefusal, _ address: IPAddress) {
-        write(.info, "user not let in") {
+        write(loggers.users, .info, "user not let in") {
             ["connection": "\(number)", "user": "\(user)", "client": "\(address)", "reason": "\(refusal.rawValue)"]
         }
     }
@@ -91,7 +105,7 @@ package struct EventLog: Sendable {
     private static func text(_ address: IPAddress?) -> String { address?.description ?? "local" }
 
     func noRoute(_ number: UInt64, _ dataCenter: DataCenter, _ failures: [(Route, RouteFailure)]) {
-        write(.warning, "no route to the data center") {
+        write(loggers.clients, .warning, "no route to the data center") {
             let tried = failures.map { "\($0.0.name): \($0.1.code)" }.joined(separator: ", ")
             return ["connection": "\(number)", "dc": "\(dataCenter)", "tried": "\(tried.isEmpty ? "nothing" : tried)"]
         }
@@ -100,7 +114,7 @@ package struct EventLog: Sendable {
     // MARK: Routes
 
     func routeFailed(_ route: Route, _ dataCenter: DataCenter, _ failure: RouteFailure, cooldown: Int64) {
-        write(.info, "route failed") {
+        write(loggers.routes, .info, "route failed") {
             [
                 "route": "\(route.name)", "dc": "\(dataCenter)", "because": "\(failure.code)",
                 "again_in_seconds": "\(cooldown / 1_000)",
@@ -109,7 +123,7 @@ package struct EventLog: Sendable {
     }
 
     func poolFailed(_ route: Route, _ dataCenter: DataCenter, _ failure: RouteFailure) {
-        write(.debug, "warm connection not made") {
+        write(loggers.routes, .debug, "warm connection not made") {
             ["route": "\(route.name)", "dc": "\(dataCenter)", "because": "\(failure.code)"]
         }
     }
@@ -118,34 +132,38 @@ package struct EventLog: Sendable {
     func routeWorks(_ route: Route, _ dataCenter: DataCenter) {
         let isNews = reachable.withLock { $0.updateValue(route.kind, forKey: dataCenter) != route.kind }
         guard isNews else { return }
-        write(.info, "data center reached") { ["dc": "\(dataCenter)", "route": "\(route.name)"] }
+        write(loggers.routes, .info, "data center reached") { ["dc": "\(dataCenter)", "route": "\(route.name)"] }
     }
 
     func routeHealed(_ route: Route, _ dataCenter: DataCenter) {
-        write(.info, "route works again") { ["route": "\(route.name)", "dc": "\(dataCenter)"] }
+        write(loggers.routes, .info, "route works again") { ["route": "\(route.name)", "dc": "\(dataCenter)"] }
     }
 
     func networkChanged(_ why: String) {
-        logger.notice(
+        loggers.server.notice(
             "network changed: warm connections dropped, all routes are tried afresh", metadata: ["why": "\(why)"])
     }
 
     func maskUnreachable(_ target: SocketTarget, _ failure: RouteFailure) {
-        write(.warning, "mask host cannot be reached") { ["target": "\(target)", "because": "\(failure.code)"] }
+        write(loggers.routes, .warning, "mask host cannot be reached") {
+            ["target": "\(target)", "because": "\(failure.code)"]
+        }
     }
 
     func communityList(_ count: Int) {
-        logger.info("community domain list read", metadata: ["domains": "\(count)"])
+        loggers.routes.info("community domain list read", metadata: ["domains": "\(count)"])
     }
 
     func communityListFailed(_ why: String) {
-        logger.info("community domain list not read; the last good one stays", metadata: ["because": "\(why)"])
+        loggers.routes.info("community domain list not read; the last good one stays", metadata: ["because": "\(why)"])
     }
 
     // MARK: Middle proxies
 
     func linkEstablished(_ target: MiddleProxyTarget) {
-        write(.debug, "link to a middle proxy stands") { ["target": "\(target.host):\(target.port)"] }
+        write(loggers.middleProxies, .debug, "link to a middle proxy stands") {
+            ["target": "\(target.host):\(target.port)"]
+        }
     }
 
     func linkFailed(_ target: MiddleProxyTarget, _ failure: RouteFailure) {
@@ -153,7 +171,8 @@ package struct EventLog: Sendable {
         switch failure {
         case .middleProxyRefused(let skew):
             write(
-                .warning, "the middle proxy closed right after the handshake: our public address or our clock is wrong"
+                loggers.middleProxies, .warning,
+                "the middle proxy closed right after the handshake: our public address or our clock is wrong"
             ) {
                 [
                     "target": "\(place)", "clock_skew_seconds": "\(skew)",
@@ -161,18 +180,18 @@ package struct EventLog: Sendable {
                 ]
             }
         case .clockSkew(let skew):
-            write(.warning, "our clock is too far from the middle proxy's: put it right") {
+            write(loggers.middleProxies, .warning, "our clock is too far from the middle proxy's: put it right") {
                 ["target": "\(place)", "clock_skew_seconds": "\(skew)"]
             }
         default:
-            write(.info, "link to a middle proxy failed") {
+            write(loggers.middleProxies, .info, "link to a middle proxy failed") {
                 ["target": "\(place)", "because": "\(Self.text(failure))"]
             }
         }
     }
 
     func linkLost(_ target: MiddleProxyTarget, _ failure: RouteFailure, sessions: Int) {
-        write(.info, "link to a middle proxy lost") {
+        write(loggers.middleProxies, .info, "link to a middle proxy lost") {
             [
                 "target": "\(target.host):\(target.port)", "because": "\(Self.text(failure))",
                 "sessions": "\(sessions)",
@@ -186,15 +205,15 @@ package struct EventLog: Sendable {
     }
 
     func middleProxyLists(targets: Int) {
-        logger.info("lists of middle proxies taken", metadata: ["targets": "\(targets)"])
+        loggers.middleProxies.info("lists of middle proxies taken", metadata: ["targets": "\(targets)"])
     }
 
     func publicAddress(_ address: IPAddress, local: IPAddress) {
-        logger.info("public address found", metadata: ["address": "\(address)", "local": "\(local)"])
+        loggers.server.info("public address found", metadata: ["address": "\(address)", "local": "\(local)"])
     }
 
     func networkLists(blocked: Int, allowed: Int?) {
-        logger.info(
+        loggers.server.info(
             "lists of networks taken",
             metadata: ["blocked_ranges": "\(blocked)", "allowed_ranges": "\(allowed.map(String.init) ?? "all")"])
     }
@@ -202,40 +221,45 @@ package struct EventLog: Sendable {
     // MARK: The process
 
     func listening(_ place: String, loops: Int, cipher: String) {
-        logger.notice("listening", metadata: ["on": "\(place)", "loops": "\(loops)", "cipher": "\(cipher)"])
+        loggers.server.notice("listening", metadata: ["on": "\(place)", "loops": "\(loops)", "cipher": "\(cipher)"])
     }
 
     func full(limit: Int) {
-        write(.warning, "connection limit reached: newcomers wait") { ["limit": "\(limit)"] }
+        write(loggers.server, .warning, "connection limit reached: newcomers wait") { ["limit": "\(limit)"] }
     }
 
     func acceptingTooFast() {
-        write(.warning, "connections come faster than limits.accepts_per_second: newcomers wait") { [:] }
+        write(loggers.server, .warning, "connections come faster than limits.accepts_per_second: newcomers wait") {
+            [:]
+        }
     }
 
     func evicted(_ count: Int, budget: Int) {
-        write(.warning, "sessions closed to keep within limits.memory") {
+        write(loggers.server, .warning, "sessions closed to keep within limits.memory") {
             ["sessions": "\(count)", "budget_bytes": "\(budget)"]
         }
     }
 
     func usersChanged(_ count: Int) {
-        logger.info("users changed", metadata: ["users": "\(count)"])
+        loggers.users.info("users changed", metadata: ["users": "\(count)"])
     }
 
     func draining(_ sessions: Int, milliseconds: Int64) {
-        logger.notice("stopping", metadata: ["sessions": "\(sessions)", "drain_seconds": "\(milliseconds / 1_000)"])
+        loggers.server.notice(
+            "stopping", metadata: ["sessions": "\(sessions)", "drain_seconds": "\(milliseconds / 1_000)"])
     }
 
     func stopped(cut: Int) {
-        logger.notice("stopped", metadata: ["sessions_cut": "\(cut)"])
+        loggers.server.notice("stopped", metadata: ["sessions_cut": "\(cut)"])
     }
 
     func problem(_ what: String, _ why: String) {
-        logger.warning("\(what)", metadata: ["because": "\(why)"])
+        loggers.server.warning("\(what)", metadata: ["because": "\(why)"])
     }
 
-    private func write(_ level: Logger.Level, _ message: Logger.Message, _ metadata: () -> Logger.Metadata) {
+    private func write(
+        _ logger: Logger, _ level: Logger.Level, _ message: Logger.Message, _ metadata: () -> Logger.Metadata
+    ) {
         guard level >= logger.logLevel else { return }
         let second = DeadlineWheel.now() / 1_000
         let (isAllowed, omitted) = budget.withLock { budget in

@@ -37,6 +37,7 @@ package struct ProxyMetrics: Sendable {
         label: "martlet_middle_proxy_stray_total", dimensions: [("kind", "unknown-type")])
     package let secretTrials = Tally(label: "martlet_secret_trials_total")
     package let memoryHeld = Level(label: "martlet_session_memory_bytes")
+    package let acceptFailures = Tally(label: "martlet_accept_failures_total")
     package let evictions = Tally(label: "martlet_evicted_sessions_total")
     private let refused: [AdmissionLimits.Refusal: Tally]
     private let refusedUsers: [UserRefusal: Tally]
@@ -45,6 +46,19 @@ package struct ProxyMetrics: Sendable {
     private let attempts: [RouteKind: Tally]
     private let failures: [RouteKind: Tally]
     private let connectTimes: [RouteKind: Metrics.Timer]
+    private let routeBytesUp: [RouteKind: Tally]
+    private let routeBytesDown: [RouteKind: Tally]
+    private let ends: [CloseReason: Tally]
+    private let acceptPauses: [AcceptPause: Tally]
+    private let handshakes = Metrics.Timer(label: "martlet_handshake_seconds")
+
+    /// Why nobody is accepted for a while.
+    package enum AcceptPause: String, Sendable, CaseIterable {
+        /// As many clients are there as may be.
+        case full
+        /// As many came in this second as may come.
+        case rate
+    }
 
     package init() {
         func each<Key: CaseIterable & RawRepresentable & Hashable, Value>(
@@ -58,6 +72,14 @@ package struct ProxyMetrics: Sendable {
         sessions = each { Tally(label: "martlet_sessions_total", dimensions: [("route", $0)]) }
         attempts = each { Tally(label: "martlet_route_attempts_total", dimensions: [("route", $0)]) }
         failures = each { Tally(label: "martlet_route_failures_total", dimensions: [("route", $0)]) }
+        routeBytesUp = each {
+            Tally(label: "martlet_route_bytes_total", dimensions: [("route", $0), ("direction", "up")])
+        }
+        routeBytesDown = each {
+            Tally(label: "martlet_route_bytes_total", dimensions: [("route", $0), ("direction", "down")])
+        }
+        ends = each { Tally(label: "martlet_sessions_ended_total", dimensions: [("reason", $0)]) }
+        acceptPauses = each { Tally(label: "martlet_accept_pauses_total", dimensions: [("reason", $0)]) }
         connectTimes = each { Metrics.Timer(label: "martlet_route_connect_seconds", dimensions: [("route", $0)]) }
     }
 
@@ -67,6 +89,16 @@ package struct ProxyMetrics: Sendable {
     package func sessionBegan(_ route: RouteKind) { sessions[route]?.add() }
     package func attempted(_ route: RouteKind) { attempts[route]?.add() }
     package func failed(_ route: RouteKind) { failures[route]?.add() }
+    package func sessionEnded(_ reason: CloseReason) { ends[reason]?.add() }
+    package func acceptPaused(_ reason: AcceptPause) { acceptPauses[reason]?.add() }
+
+    package func moved(_ route: RouteKind, up: Int, down: Int) {
+        if up > 0 { routeBytesUp[route]?.add(up) }
+        if down > 0 { routeBytesDown[route]?.add(down) }
+    }
+
+    /// From accept to a client who is known.
+    package func handshakeDone(milliseconds: Int64) { handshakes.recordMilliseconds(milliseconds) }
 
     package func connected(_ route: RouteKind, milliseconds: Int64) {
         connectTimes[route]?.recordMilliseconds(milliseconds)

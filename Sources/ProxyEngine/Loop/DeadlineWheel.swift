@@ -49,6 +49,16 @@ package final class DeadlineWheel {
         coarse = Wheel(eventLoop: eventLoop, tick: Self.coarseTick, slots: Self.coarseSlots)
     }
 
+    /// Of both wheels.
+    package var counts: DeadlineCounts {
+        var counts = DeadlineCounts()
+        counts.armed = fine.count + coarse.count
+        counts.insertions = fine.insertions &+ coarse.insertions
+        counts.removals = fine.removals &+ coarse.removals
+        counts.reached = fine.reached &+ coarse.reached
+        return counts
+    }
+
     /// Milliseconds of the monotonic clock.
     package static func now() -> Int64 {
         Int64(bitPattern: NIODeadline.now().uptimeNanoseconds / 1_000_000)
@@ -68,7 +78,10 @@ private final class Wheel {
     private let eventLoop: any EventLoop
     private let tick: Int64
     private var slots: [Deadline?]
-    private var count = 0
+    private(set) var count = 0
+    private(set) var insertions: UInt64 = 0
+    private(set) var removals: UInt64 = 0
+    private(set) var reached: UInt64 = 0
     /// The tick that has been served last.
     private var served: Int64
     private var timer: Scheduled<Void>?
@@ -96,6 +109,7 @@ private final class Wheel {
         head?.previous = deadline
         slots[deadline.slot] = deadline
         count += 1
+        insertions &+= 1
         if due < timerTick { schedule(due) }
     }
 
@@ -113,6 +127,7 @@ private final class Wheel {
         deadline.wheel = nil
         deadline.owner = nil
         count -= 1
+        removals &+= 1
     }
 
     private func schedule(_ due: Int64) {
@@ -142,6 +157,7 @@ private final class Wheel {
             }
         }
         for (deadline, _) in reached { remove(deadline) }
+        self.reached &+= UInt64(reached.count)
         for (deadline, owner) in reached where !deadline.isArmed { owner.deadlineReached(deadline) }
         if count > 0, timer == nil { schedule(nextOccupied(after: served)) }
     }

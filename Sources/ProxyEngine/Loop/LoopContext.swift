@@ -27,6 +27,8 @@ package final class LoopContext: @unchecked Sendable {
     private(set) lazy var pool = UpstreamPool(context: self)
     private(set) lazy var middleProxies = MiddleProxyHub(loop: self)
     private(set) lazy var searches = SecretSearches(loop: self)
+    /// What is in force on this loop; replaced by a reload.
+    var settings: EngineSettings
     /// The users whom newcomers may be; replaced when they change.
     var users: UserSnapshot
     var networks = NetworkRules()
@@ -37,11 +39,13 @@ package final class LoopContext: @unchecked Sendable {
     private var countedActivity: UInt64 = 0
     /// Clients that are past their handshake.
     var serving = 0
+    var counts = LoopCounts()
 
     package init(eventLoop: any EventLoop, shared: EngineState) {
         self.eventLoop = eventLoop
         self.shared = shared
         wheel = DeadlineWheel(eventLoop: eventLoop)
+        settings = shared.settings
         users = shared.users
         output = ByteBufferAllocator().buffer(capacity: Self.receiveBytes + (8 << 10))
     }
@@ -52,6 +56,9 @@ package final class LoopContext: @unchecked Sendable {
         countedActivity = activity
         for connection in connections.values { connection.countBytes() }
     }
+
+    /// Of the buffers that all sessions of the loop share.
+    var sharedBufferBytes: Int { Self.receiveBytes + Self.encryptedReceiveBytes + output.storageCapacity }
 
     var allocator: SharedReceiveAllocator { SharedReceiveAllocator(receive) }
     var encryptedAllocator: SharedReceiveAllocator { SharedReceiveAllocator(encryptedReceive) }

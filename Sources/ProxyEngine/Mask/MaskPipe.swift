@@ -33,7 +33,7 @@ final class MaskPipe: @unchecked Sendable {
         let bootstrap = UpstreamBootstrap.make(loop) { [self] channel in
             try channel.pipeline.syncOperations.addHandler(MaskHostHandler(pipe: self))
         }
-        UpstreamBootstrap.connect(bootstrap, to: target).assumeIsolated().whenComplete { result in
+        UpstreamBootstrap.connect(bootstrap, to: target, loop).assumeIsolated().whenComplete { result in
             switch result {
             case .success(let channel): self.connected(channel, prefix)
             case .failure(let error): self.hostUnreachable(error)
@@ -64,6 +64,7 @@ final class MaskPipe: @unchecked Sendable {
     func up(_ buffer: ByteBuffer) {
         guard let host else { return }
         loop.shared.metrics.maskedBytesUp.add(buffer.readableBytes)
+        loop.counts.wrote(buffer.readableBytes)
         host.writeAndFlush(buffer, promise: nil)
         if !host.isWritable, !clientIsPaused {
             clientIsPaused = true
@@ -106,6 +107,8 @@ final class MaskPipe: @unchecked Sendable {
 
     fileprivate func down(_ buffer: ByteBuffer) {
         loop.shared.metrics.maskedBytesDown.add(buffer.readableBytes)
+        loop.counts.read(buffer.readableBytes)
+        loop.counts.wrote(buffer.readableBytes)
         client.writeAndFlush(buffer, promise: nil)
         loop.receive.giveBack(buffer)
         if !client.isWritable, !hostIsPaused {

@@ -16,12 +16,20 @@ final class LinkGroup: DeadlineOwner {
     init(target: MiddleProxyTarget, hub: MiddleProxyHub) {
         self.target = target
         self.hub = hub
-        plan = LinkPlan(maximumLinks: hub.loop.shared.configuration.middleProxy.linksPerTarget)
+        plan = LinkPlan(maximumLinks: hub.loop.settings.configuration.middleProxy.linksPerTarget)
+    }
+
+    /// The links there are go on; further ones are opened or run empty as the new number asks.
+    func reconfigure(_ settings: MiddleProxyConfiguration) {
+        plan.maximum = settings.linksPerTarget
+        for link in links.values { link.setClientQueue(settings.clientQueueBytes) }
+        act()
     }
 
     var isRetired: Bool { plan.isRetired }
     var isEmpty: Bool { links.isEmpty && openings.isEmpty && waiters.isEmpty }
     var isBackingOff: Bool { plan.isBackingOff(now: DeadlineWheel.now()) }
+    var openingCount: Int { openings.count }
     var hasReadyLink: Bool { !plan.isRetired && plan.readyCount > 0 }
 
     // MARK: Sessions

@@ -45,7 +45,7 @@ final class LinkOpening: ChannelInboundHandler, RemovableChannelHandler, Deadlin
             try channel.pipeline.syncOperations.addHandler(self)
         }
         let place = SocketTarget(host: group.target.host, port: group.target.port)
-        UpstreamBootstrap.connect(bootstrap, to: place).assumeIsolated().whenComplete { result in
+        UpstreamBootstrap.connect(bootstrap, to: place, loop).assumeIsolated().whenComplete { result in
             switch result {
             case .success(let channel): self.connected(channel)
             case .failure(let error): self.fail(RouteFailure(classifying: error))
@@ -84,7 +84,7 @@ final class LinkOpening: ChannelInboundHandler, RemovableChannelHandler, Deadlin
                 startTime: loop.shared.startTime),
             nonce: nonce, unixTime: EngineState.unixTime()
         )
-        if let group = loop.shared.diffieHellman {
+        if let group = loop.settings.diffieHellman {
             var exponent = [UInt8](repeating: 0, count: DiffieHellmanGroup.exponentLength)
             exponent.withUnsafeMutableBytes { loop.random.fill($0) }
             setup.diffieHellman = (group, exponent)
@@ -122,6 +122,7 @@ final class LinkOpening: ChannelInboundHandler, RemovableChannelHandler, Deadlin
         completion = nil
         deadline.cancel()
         hub.noteSkew(established.skewSeconds)
+        if loop.settings.diffieHellman != nil { loop.counts.agreements &+= 1 }
         let link = MiddleProxyLink(channel: channel, established: established, group: group, id: id)
         do {
             try context.pipeline.syncOperations.addHandler(link, position: .after(self))

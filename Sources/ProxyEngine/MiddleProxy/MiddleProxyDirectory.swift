@@ -1,5 +1,5 @@
 package import MTProtoWire
-import ProxyPolicy
+package import ProxyPolicy
 
 /// What is needed to use middle proxies: Telegram's secret and its lists. Immutable; replaced as a whole.
 package struct MiddleProxyDirectory: Sendable, Equatable {
@@ -27,17 +27,22 @@ package struct MiddleProxyDirectory: Sendable, Equatable {
 }
 
 /// What the middle proxies see as our address, and what we know of it.
-struct OwnAddresses: Sendable {
-    private let configuration: MiddleProxyConfiguration
+package struct OwnAddresses: Sendable {
+    private var configuration: MiddleProxyConfiguration
     /// Learned from address services, by the local address that asked.
     private var learned: [IPAddress: IPAddress] = [:]
 
-    init(_ configuration: MiddleProxyConfiguration) {
+    package init(_ configuration: MiddleProxyConfiguration) {
+        self.configuration = configuration
+    }
+
+    /// Takes other rules; what was learned stays.
+    mutating func reconfigure(_ configuration: MiddleProxyConfiguration) {
         self.configuration = configuration
     }
 
     /// What a peer sees where our socket says `local`; nil: not known, and `local` is certainly not it.
-    func global(of local: IPAddress, towards peer: IPAddress) -> IPAddress? {
+    package func global(of local: IPAddress, towards peer: IPAddress) -> IPAddress? {
         if let rule = configuration.natRules.first(where: { $0.local == local }) { return rule.global }
         // A peer in our own network sees us as we are.
         if !peer.isGlobal { return local }

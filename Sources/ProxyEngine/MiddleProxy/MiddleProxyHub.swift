@@ -14,6 +14,10 @@ final class MiddleProxyHub: DeadlineOwner {
     private static let patience = TimeAmount.microseconds(500)
     /// With so many links there is company enough.
     private static let patientLinks = 4
+    /// How long a link that has room again may wait for others before its clients go on: what it still has queued by
+    /// then keeps it busy for longer.
+    private static let roomyLinks = 8
+    private static let roomPatience = TimeAmount.milliseconds(1)
     /// Buffers for batches that are kept, and how long they may be.
     private static let spareBatchCount = 8
     private static let spareBatchBytes = 1 << 20
@@ -33,6 +37,11 @@ final class MiddleProxyHub: DeadlineOwner {
     private var isFlushing = false
     /// Whether big batches wait for others.
     private var isPatient = false
+    /// Links whose clients wait for room.
+    private(set) var fullLinks = 0
+    /// Those among them that have room again.
+    private var roomy: [MiddleProxyLink] = []
+    private var isAwaitingRoom = false
     private var spareBatches: [ByteBuffer] = []
     private var sparePlain: ByteBuffer?
     private var moving: [ObjectIdentifier: LinkWaiter] = [:]
@@ -98,6 +107,18 @@ final class MiddleProxyHub: DeadlineOwner {
         moving.removeValue(forKey: ObjectIdentifier(relay))?.cancel()
     }
 
+    var facts: LinkFacts {
+        var facts = LinkFacts()
+        for group in Array(groups.values) + retired where !group.isEmpty {
+            facts.ready += group.links.count
+            facts.opening += group.openingCount
+            facts.sessions += group.links.values.reduce(0) { $0 + $1.sessions.count }
+            facts.usedTargets.insert(group.target)
+            if !group.links.isEmpty { facts.readyTargets.insert(group.target) }
+        }
+        return facts
+    }
+
     func linksChanged(by change: Int) { loop.shared.linkCountChanged(by: change) }
 
     func noteSkew(_ seconds: Int?) {
@@ -105,6 +126,12 @@ final class MiddleProxyHub: DeadlineOwner {
     }
 
     // MARK: Directory
+
+    /// The loop's settings have changed.
+    func reconfigure() {
+        let settings = loop.settings.configuration.middleProxy
+        for group in Array(groups.values) + retired { group.reconfigure(settings) }
+    }
 
     /// Takes a new secret and new lists. Sessions of targets that are gone move as they come to rest.
     func use(_ directory: MiddleProxyDirectory) {
@@ -178,6 +205,30 @@ final class MiddleProxyHub: DeadlineOwner {
         loop.eventLoop.assumeIsolated().scheduleTask(in: Self.patience) {
             if self.isPatient { self.flush() }
         }
+    }
+
+    /// Clients of a link wait for room, or not any more.
+    func linkFilled() { fullLinks += 1 }
+    func linkEmptied() { fullLinks -= 1 }
+
+    /// A link whose clients wait takes more. They go on together with those of other links, since batches that come at
+    /// the same time can be encrypted together.
+    func hasRoom(_ link: MiddleProxyLink) {
+        guard !roomy.contains(where: { $0 === link }) else { return }
+        roomy.append(link)
+        guard roomy.count < min(Self.roomyLinks, fullLinks) else { return admit() }
+        guard !isAwaitingRoom else { return }
+        isAwaitingRoom = true
+        loop.eventLoop.assumeIsolated().scheduleTask(in: Self.roomPatience) {
+            self.isAwaitingRoom = false
+            self.admit()
+        }
+    }
+
+    private func admit() {
+        var links: [MiddleProxyLink] = []
+        swap(&links, &roomy)
+        for link in links { link.resumeNext() }
     }
 
     private func flush() {

@@ -35,7 +35,12 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
     private var pace: LinkPace
     private var isPaused = false
     /// Sessions that wait until the link takes more.
-    private var waiting: [MiddleProxyRelay] = []
+    private var waiting: [MiddleProxyRelay] = [] {
+        didSet {
+            guard oldValue.isEmpty != waiting.isEmpty else { return }
+            if waiting.isEmpty { hub.linkEmptied() } else { hub.linkFilled() }
+        }
+    }
     private var isResuming = false
     private let deadline = Deadline()
     private let paceDeadline = Deadline()
@@ -50,8 +55,11 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
         writer = established.writer
         reader = established.reader
         watch = LinkWatch(now: DeadlineWheel.now())
-        pace = LinkPace(hardBound: group.hub.loop.shared.configuration.middleProxy.clientQueueBytes)
+        pace = LinkPace(hardBound: group.hub.loop.settings.configuration.middleProxy.clientQueueBytes)
     }
+
+    /// What may wait for one client, bytes.
+    func setClientQueue(_ bytes: Int) { pace.setHardBound(bytes) }
 
     /// What may be queued for the middle proxy before its clients are no longer read. The marks are close together: room
     /// comes in small pieces to all links at once, so that their batches can be encrypted together, instead of in large
@@ -72,6 +80,7 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
 
     func bind(_ relay: MiddleProxyRelay) -> UInt64 {
         wasUsed = true
+        hub.loop.counts.bindings &+= 1
         let connection = hub.nextConnection()
         sessions[connection] = relay
         pace.join(connection, now: DeadlineWheel.now())
@@ -106,7 +115,7 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
     }
 
     /// Lets one session go on, and the next one a turn of the loop later: the first may have nothing to send.
-    private func resumeNext() {
+    func resumeNext() {
         guard !waiting.isEmpty, !isFull, isAlive, !isResuming else { return }
         waiting.removeFirst().linkHasRoom()
         guard !waiting.isEmpty else { return }
@@ -160,17 +169,23 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
         guard isAlive else { return }
         var bytes = ByteBuffer()
         swap(&bytes, &batch)
+        hub.loop.counts.wrote(bytes.readableBytes)
         channel.writeAndFlush(bytes, promise: nil)
         hub.returnBatch(bytes)
         watch.sent(at: DeadlineWheel.now())
         lookSoon()
-        resumeNext()
+        letClientsGoOn()
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         // The middle proxy takes what we send: it lives, however long its pong waits behind all that.
         watch.progressed(at: DeadlineWheel.now())
-        resumeNext()
+        letClientsGoOn()
+    }
+
+    /// The link takes more again, or still.
+    private func letClientsGoOn() {
+        if !waiting.isEmpty, channel.isWritable { hub.hasRoom(self) }
     }
 
     // MARK: From the middle proxy
@@ -190,6 +205,7 @@ final class MiddleProxyLink: ChannelInboundHandler, DeadlineOwner, @unchecked Se
 
     private func receive(_ buffer: inout ByteBuffer) {
         guard isAlive else { return }
+        hub.loop.counts.read(buffer.readableBytes)
         watch.received(at: DeadlineWheel.now())
         var plain = partial
         partial = ByteBuffer()

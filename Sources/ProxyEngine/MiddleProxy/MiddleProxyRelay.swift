@@ -171,6 +171,12 @@ final class MiddleProxyRelay: SessionRelay {
     /// bytes never reach Telegram.
     private func forward(_ bytes: UnsafeRawBufferPointer, isEnciphered: Bool, _ packet: PacketHeader) {
         guard let link else { return }
+        if let query = client.query {
+            // Behind a web server every request may be somebody else's.
+            request = ProxyRequest(
+                connection: connection, client: query.client ?? ends.client, proxy: ends.proxy, framing: framing,
+                adTag: adTag, http: query.info)
+        }
         // Padding beyond whole words is the transport's; the rest of it the middle proxy copes with.
         let length = bytes.count & ~3
         // Writing may be what finds the link dead, and then this message was under way.
@@ -196,6 +202,7 @@ final class MiddleProxyRelay: SessionRelay {
             inFlight = before
             return loop.shared.metrics.middleProxyRefusedMessages.add()
         }
+        loop.counts.requests &+= 1
         link.noteRequest(connection)
     }
 
@@ -209,6 +216,7 @@ final class MiddleProxyRelay: SessionRelay {
             return client.relayEnded(.upstreamFailed)
         }
         noteAnswer()
+        loop.counts.answers &+= 1
         inFlight.answered()
         var prefix = header.plaintext.littleEndian
         var tail: UInt32 = padding > 0 ? loop.random.next() : 0
@@ -227,6 +235,7 @@ final class MiddleProxyRelay: SessionRelay {
     func acknowledge(_ confirm: UInt32) {
         guard !isClosed else { return }
         noteAnswer()
+        loop.counts.acknowledgements &+= 1
         inFlight.acknowledged()
         let packets = QuickAck.packets(confirm: confirm, framing: framing, random: loop.random.next())
         packets.withUnsafeBytes { send([$0]) }

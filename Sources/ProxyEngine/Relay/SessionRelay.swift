@@ -47,4 +47,6 @@ struct Holds: OptionSet {
     static let rateUp = Holds(rawValue: 8)
     /// The client's secret is being looked for, or its route is being found, or found again.
     static let route = Holds(rawValue: 4)
+    /// Its HTTP request is being answered.
+    static let query = Holds(rawValue: 16)
 }

@@ -33,7 +33,7 @@ final class RouteRunner: DeadlineOwner {
         wire = client.greeting?.dataCenterWire
         usesMiddleProxies = client.usesMiddleProxies
         excluded = client.triedRoutes
-        since = client.began
+        since = client.asked
         self.completion = completion
     }
 
@@ -64,7 +64,7 @@ final class RouteRunner: DeadlineOwner {
         }
         let attempt = RouteAttempts.make(route, wire: wire, loop: loop)
         running[ObjectIdentifier(attempt)] = attempt
-        headStartEnds = DeadlineWheel.now() + loop.shared.configuration.connect.headStartMilliseconds
+        headStartEnds = DeadlineWheel.now() + loop.settings.configuration.connect.headStartMilliseconds
         attempt.start { result in self.ended(attempt, result) }
         if completion != nil, running[ObjectIdentifier(attempt)] != nil { armHeadStart() }
     }
@@ -78,7 +78,7 @@ final class RouteRunner: DeadlineOwner {
         loop.wheel.arm(deadline, for: self, after: budgetEnds - DeadlineWheel.now())
     }
 
-    private var budgetEnds: Int64 { since + loop.shared.configuration.connect.budgetMilliseconds }
+    private var budgetEnds: Int64 { since + loop.settings.configuration.connect.budgetMilliseconds }
 
     func deadlineReached(_ deadline: Deadline) {
         if DeadlineWheel.now() >= budgetEnds { return fail() }

@@ -61,6 +61,7 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, DeadlineOw
     }
 
     func write(_ buffer: ByteBuffer) {
+        loop.counts.wrote(buffer.readableBytes)
         context?.writeAndFlush(NIOAny(buffer), promise: nil)
     }
 
@@ -137,6 +138,7 @@ final class Upstream: ChannelInboundHandler, RemovableChannelHandler, DeadlineOw
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
+        loop.counts.read(buffer.readableBytes)
         if isWebSocket {
             readFrames(&buffer)
         } else if let relay {

@@ -47,7 +47,7 @@ final class UpstreamAttempt: RouteAttempt, DeadlineOwner, @unchecked Sendable {
             // A WebSocket's handlers are put before it once TCP stands.
             try channel.pipeline.syncOperations.addHandler(upstream)
         }
-        UpstreamBootstrap.connect(bootstrap, to: target).assumeIsolated().whenComplete { result in
+        UpstreamBootstrap.connect(bootstrap, to: target, loop).assumeIsolated().whenComplete { result in
             switch result {
             case .success(let channel): self.tcpStands(channel, upstream, endpoint)
             case .failure(let error): self.fail(RouteFailure(classifying: error))
@@ -62,7 +62,7 @@ final class UpstreamAttempt: RouteAttempt, DeadlineOwner, @unchecked Sendable {
         upstream.whenUnusable = { [weak self] in self?.fail(.closedEarly) }
         stage = .tls
         do {
-            let context = try loop.shared.tls.client()
+            let context = try loop.settings.tls.client()
             let tls = try NIOSSLClientHandler(context: context, serverHostname: endpoint.serverName)
             let upgrade = WebSocketUpgrade(endpoint: endpoint, random: &loop.random) { [weak self] event in
                 self?.upgraded(event, upstream)
@@ -116,11 +116,13 @@ enum UpstreamBootstrap {
     static func make(
         _ loop: LoopContext, isEncrypted: Bool = false, prepare: @escaping @Sendable (any Channel) throws -> Void
     ) -> ClientBootstrap {
-        let bufferBytes = loop.shared.configuration.relay.socketBufferBytes
+        let bufferBytes = loop.settings.configuration.relay.socketBufferBytes
         return ClientBootstrap(group: loop.eventLoop)
             .connectTimeout(.milliseconds(UpstreamAttempt.timeoutMilliseconds + 1_000))
             .channelInitializer { channel in
                 do {
+                    loop.counts.outbound += 1
+                    channel.closeFuture.assumeIsolated().whenComplete { _ in loop.counts.outbound -= 1 }
                     channel.applyOptions(of: loop, allocator: isEncrypted ? loop.encryptedAllocator : loop.allocator)
                     channel.enableKeepAlive()
                     channel.setSocketBuffers(bufferBytes)
@@ -133,10 +135,18 @@ enum UpstreamBootstrap {
     }
 
     /// Dials a target at once where its host is an address; a name is looked up first.
-    static func connect(_ bootstrap: ClientBootstrap, to target: SocketTarget) -> EventLoopFuture<any Channel> {
-        if let address = try? SocketAddress(ipAddress: target.host, port: target.port) {
-            return bootstrap.connect(to: address)
+    static func connect(
+        _ bootstrap: ClientBootstrap, to target: SocketTarget, _ loop: LoopContext
+    ) -> EventLoopFuture<any Channel> {
+        loop.counts.dialled &+= 1
+        loop.counts.dialling += 1
+        let address = try? SocketAddress(ipAddress: target.host, port: target.port)
+        let connected =
+            address.map { bootstrap.connect(to: $0) } ?? bootstrap.connect(host: target.host, port: target.port)
+        connected.assumeIsolated().whenComplete { result in
+            loop.counts.dialling -= 1
+            if case .failure = result { loop.counts.dialsFailed &+= 1 }
         }
-        return bootstrap.connect(host: target.host, port: target.port)
+        return connected
     }
 }

@@ -24,11 +24,37 @@ final class UpstreamPool: DeadlineOwner {
 
     init(context: LoopContext) {
         self.context = context
-        let configuration = context.shared.configuration
-        isOff = configuration.pool.size == 0 || !configuration.routes.usesWebSocket
     }
 
-    private let isOff: Bool
+    private var isOff: Bool {
+        let configuration = context.settings.configuration
+        return configuration.pool.size == 0 || !configuration.routes.usesWebSocket
+    }
+
+    /// The loop's settings have changed: what does not fit them any more is closed. What was handed out is a session's.
+    ///
+    /// - Parameter closesAll: nothing fits: other certificates are trusted now.
+    func reconfigure(closesAll: Bool) {
+        if closesAll || isOff { drain() }
+        let settings = context.settings.configuration.pool
+        for dataCenter in Array(pools.keys) {
+            let book = context.shared.routes.withLock { $0 }
+            withPool(dataCenter) { pool, _ in
+                var leaving = pool.resize(to: settings.size, maximumAge: settings.maximumAgeMilliseconds)
+                pool.removeAll { upstream in
+                    guard !book.has(upstream.route, for: dataCenter) else { return false }
+                    leaving.append(upstream)
+                    return true
+                }
+                for upstream in leaving { upstream.close() }
+            }
+        }
+        armTick()
+    }
+
+    /// Warm upstreams that wait, and those that are being opened.
+    var idleCount: Int { pools.values.reduce(0) { $0 + $1.count } }
+    var openingCount: Int { pools.values.count { $0.isOpening } }
 
     /// A warm upstream that is alive, and the opening of its successor.
     func lease(_ dataCenter: DataCenter) -> Upstream? {
@@ -57,7 +83,9 @@ final class UpstreamPool: DeadlineOwner {
 
     /// Keeps what a race or a probe left over, where it may be kept.
     func adopt(_ upstream: Upstream, for dataCenter: DataCenter) {
-        guard !isOff, isPoolable(upstream.route), upstream.isUsable else { return upstream.close() }
+        guard !isOff, isPoolable(upstream.route), isInForce(upstream.route, for: dataCenter), upstream.isUsable else {
+            return upstream.close()
+        }
         var opening: WarmPool<Upstream>.Opening?
         withPool(dataCenter) { pool, now in opening = pool.beginOpening(now: now) }
         guard let opening else { return upstream.close() }
@@ -107,6 +135,10 @@ final class UpstreamPool: DeadlineOwner {
             shared.routes.withLock {
                 $0.succeeded(route, for: dataCenter, now: DeadlineWheel.now(), evidence: .connection)
             }
+            guard isInForce(route, for: dataCenter) else {
+                withPool(dataCenter) { pool, now in pool.failOpening(opening, now: now) }
+                return upstream.close()
+            }
             keep(upstream, opening, for: dataCenter)
             refill(dataCenter)
         case .success(.link):
@@ -125,6 +157,11 @@ final class UpstreamPool: DeadlineOwner {
 
     private func isPoolable(_ route: Route) -> Bool { route.kind == .webSocket }
 
+    /// Whether the route is in force: a reload may have taken it away since it was dialled.
+    private func isInForce(_ route: Route, for dataCenter: DataCenter) -> Bool {
+        context.shared.routes.withLock { $0.has(route, for: dataCenter) }
+    }
+
     /// Whether the connection still stands: not closed, opened on this network, and nothing waiting to be read, since
     /// an endpoint that speaks before it is spoken to is saying goodbye.
     private func isAlive(_ upstream: Upstream) -> Bool {
@@ -141,7 +178,7 @@ final class UpstreamPool: DeadlineOwner {
     private static let peek = CInt(MSG_PEEK) | CInt(MSG_DONTWAIT)
 
     private func withPool(_ dataCenter: DataCenter, _ body: (inout WarmPool<Upstream>, _ now: Int64) -> Void) {
-        let settings = context.shared.configuration.pool
+        let settings = context.settings.configuration.pool
         let now = DeadlineWheel.now()
         // Out of the table while it is changed: closing an upstream may lead back here.
         var pool =
@@ -159,7 +196,12 @@ final class UpstreamPool: DeadlineOwner {
 
     func deadlineReached(_ deadline: Deadline) {
         for dataCenter in Array(pools.keys) {
-            withPool(dataCenter) { pool, now in for old in pool.expire(now: now) { old.close() } }
+            withPool(dataCenter) { pool, now in
+                for old in pool.expire(now: now) {
+                    context.counts.unusedClosed &+= 1
+                    old.close()
+                }
+            }
             refill(dataCenter)
         }
         armTick()

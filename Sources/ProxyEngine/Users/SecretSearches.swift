@@ -25,7 +25,12 @@ final class SecretSearches: DeadlineOwner {
     init(loop: LoopContext) {
         self.loop = loop
         // A subnet has no more handshakes than these anyway, and one turn as everybody else.
-        queue = SecretSearchQueue(limitPerGroup: loop.shared.configuration.limits.halfOpenPerSubnet)
+        queue = SecretSearchQueue(limitPerGroup: loop.settings.configuration.limits.halfOpenPerSubnet)
+    }
+
+    /// The loop's settings have changed.
+    func reconfigure() {
+        queue.limitPerGroup = loop.settings.configuration.limits.halfOpenPerSubnet
     }
 
     /// - Returns: false when too many wait already.

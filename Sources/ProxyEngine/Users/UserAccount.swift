@@ -16,7 +16,19 @@ package final class UserAccount: Sendable {
         var isRevoked = false
         /// When sessions that are open have to end, ms; nil: they may stay.
         var drainsAt: Int64?
+        /// By process that has handed over, his sessions there and until when they count, ms.
+        var elsewhere: [Int32: (sessions: Int, until: Int64)] = [:]
+
+        mutating func sessionsElsewhere() -> Int {
+            guard !elsewhere.isEmpty else { return 0 }
+            let now = DeadlineWheel.now()
+            elsewhere = elsewhere.filter { $0.value.until > now }
+            return elsewhere.values.reduce(0) { $0 + $1.sessions }
+        }
     }
+
+    /// How long sessions in another process count that says nothing more of them, ms: three of its reports.
+    private static let elsewhereLife: Int64 = 15_000
 
     /// How long sessions of a user who was removed or disabled may go on.
     package static let drainMilliseconds: Int64 = 30_000
@@ -48,6 +60,15 @@ package final class UserAccount: Sendable {
     // MARK: Settings
 
     package var user: User { state.withLock { $0.user } }
+
+    /// What may be done and what has been, at one moment.
+    var settingsAndUsage: (User, UserUsage) {
+        let now = Int64(EngineState.unixTime())
+        return state.withLock { state in
+            state.usage.rollOver(state.user.quota, now: now)
+            return (state.user, state.usage)
+        }
+    }
 
     /// The ad tag of the user's own.
     var adTag: AdTag? { state.withLock { $0.user.adTag } }
@@ -86,10 +107,19 @@ package final class UserAccount: Sendable {
         watched.store(true, ordering: .relaxed)
     }
 
+    /// The user was removed and is there again.
+    ///
+    /// - Parameter usage: what is on record.
+    func takeBack(_ usage: UserUsage) {
+        state.withLock { $0.usage = usage }
+    }
+
     /// Whether open sessions may have to end as time goes by.
     var isWatched: Bool { watched.load(ordering: .relaxed) }
 
     // MARK: Sessions
+
+    var hasSessions: Bool { state.withLock { $0.gate.connections > 0 } }
 
     /// Why the user may not come in from there now; nil: he may.
     func refusal(from address: IPAddress) -> UserRefusal? {
@@ -97,7 +127,8 @@ package final class UserAccount: Sendable {
         return state.withLock { state in
             if state.isRevoked { return .disabled }
             state.usage.rollOver(state.user.quota, now: now)
-            return state.gate.refusal(of: state.user, usage: state.usage, from: address, now: now)
+            return state.gate.refusal(
+                of: state.user, usage: state.usage, from: address, elsewhere: state.sessionsElsewhere(), now: now)
         }
     }
 
@@ -107,9 +138,9 @@ package final class UserAccount: Sendable {
         return state.withLock { state in
             if state.isRevoked { return .disabled }
             state.usage.rollOver(state.user.quota, now: now)
-            if let refusal = state.gate.refusal(of: state.user, usage: state.usage, from: address, now: now) {
-                return refusal
-            }
+            let refusal = state.gate.refusal(
+                of: state.user, usage: state.usage, from: address, elsewhere: state.sessionsElsewhere(), now: now)
+            if let refusal { return refusal }
             state.gate.enter(from: address, user: state.user, now: now)
             state.usage.add(up: 0, down: 0, sessions: 1)
             state.unsaved.sessions &+= 1
@@ -163,6 +194,26 @@ package final class UserAccount: Sendable {
                 isExhausted: state.usage.isExhausted(state.user.quota, now: unix),
                 pause: state[keyPath: bucket]?.take(bytes, now: now) ?? 0
             )
+        }
+    }
+
+    /// Counts what the user does in a process that has handed over, whose bytes are written down already.
+    func countElsewhere(_ delta: UsageDelta, _ sessions: Int, _ process: Int32) {
+        let (now, unix) = (DeadlineWheel.now(), Int64(EngineState.unixTime()))
+        state.withLock { state in
+            state.usage.rollOver(state.user.quota, now: unix)
+            state.usage.add(up: delta.up, down: delta.down, sessions: delta.sessions)
+            state.elsewhere[process] = sessions > 0 ? (sessions, now + Self.elsewhereLife) : nil
+        }
+    }
+
+    /// Whether sessions of the user may go on, as far as it does not depend on where they come from.
+    var mayStay: Bool {
+        let unix = Int64(EngineState.unixTime())
+        return state.withLock { state in
+            guard !state.isRevoked, state.user.isEnabled else { return false }
+            state.usage.rollOver(state.user.quota, now: unix)
+            return !state.usage.isExhausted(state.user.quota, now: unix) && state.user.expires.map { $0 > unix } ?? true
         }
     }
 

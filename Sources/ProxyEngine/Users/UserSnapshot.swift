@@ -32,6 +32,8 @@ package final class UserSnapshot: Sendable {
 /// All users of the program: makes a snapshot whenever something changes, keeping the accounts.
 struct UserTable: Sendable {
     private var accounts: [String: UserAccount] = [:]
+    /// Revoked ones, as long as they have sessions.
+    private var leaving: [UserAccount] = []
     private var numbers: [ProxySecret: UInt32] = [:]
     private var lastNumber: UInt32 = 0
 
@@ -43,7 +45,7 @@ struct UserTable: Sendable {
         var secrets: [NamedSecret] = []
         var owners: [UserAccount] = []
         for entry in entries where kept[entry.user.name] == nil {
-            let account = accounts[entry.user.name] ?? UserAccount(entry)
+            let account = accounts[entry.user.name] ?? takeBack(entry) ?? UserAccount(entry)
             account.update(entry)
             kept[entry.user.name] = account
             for secret in entry.user.secrets {
@@ -51,7 +53,10 @@ struct UserTable: Sendable {
                 owners.append(account)
             }
         }
-        for account in accounts.values where kept[account.name] == nil { account.revoke() }
+        for account in accounts.values where kept[account.name] == nil {
+            account.revoke()
+            leaving.append(account)
+        }
         accounts = kept
         var numbered: [ProxySecret: UInt32] = [:]
         for entry in secrets where numbered[entry.secret] == nil {
@@ -66,5 +71,22 @@ struct UserTable: Sendable {
         )
     }
 
+    /// The account of somebody who was removed and is there again while sessions of his are open: they may stay.
+    private mutating func takeBack(_ entry: UserEntry) -> UserAccount? {
+        let secrets = Set(entry.user.secrets)
+        // Somebody else may have the name now.
+        let place = leaving.firstIndex { $0.name == entry.user.name && !secrets.isDisjoint(with: $0.user.secrets) }
+        guard let place else { return nil }
+        let account = leaving.remove(at: place)
+        account.takeBack(entry.usage)
+        return account
+    }
+
     var all: [UserAccount] { Array(accounts.values) }
+
+    /// Whether sessions of anybody may have to end as time goes by: looking at all of them is not free.
+    mutating func watchesAnybody() -> Bool {
+        leaving.removeAll { !$0.hasSessions }
+        return !leaving.isEmpty || accounts.values.contains { $0.isWatched }
+    }
 }

@@ -46,11 +46,11 @@ package struct AdmissionLimits: Sendable {
         case maskedFull = "masked-full"
     }
 
-    package let bounds: AdmissionBounds
+    package private(set) var bounds: AdmissionBounds
     package private(set) var connections = 0
     private var halfOpenTable: FairTable
     private var maskedTable: FairTable
-    /// Half-open and established ones; counted only where they are bounded.
+    /// Half-open and established ones; counted without a bound as well, since a reload may bring one.
     private var byAddress = GroupCounts()
     private var bySubnet = GroupCounts()
     private var rates: RateTable<IPAddress>?
@@ -62,6 +62,18 @@ package struct AdmissionLimits: Sendable {
         )
         maskedTable = FairTable(capacity: bounds.masked, perAddress: nil, perSubnet: nil)
         rates = bounds.handshakesPerSecondPerSubnet.map { RateTable(perSecond: $0) }
+    }
+
+    /// Takes other bounds. Those who are in stay in, and count: where there are more than a new bound allows, nobody
+    /// comes in until enough have left.
+    package mutating func reconfigure(_ new: AdmissionBounds) {
+        halfOpenTable.rebound(
+            capacity: new.halfOpen, perAddress: new.halfOpenPerAddress, perSubnet: new.halfOpenPerSubnet)
+        maskedTable.rebound(capacity: new.masked, perAddress: nil, perSubnet: nil)
+        if new.handshakesPerSecondPerSubnet != bounds.handshakesPerSecondPerSubnet {
+            rates = new.handshakesPerSecondPerSubnet.map { RateTable(perSecond: $0) }
+        }
+        bounds = new
     }
 
     package var halfOpen: Int { halfOpenTable.count }
@@ -176,8 +188,8 @@ package struct AdmissionLimits: Sendable {
     private mutating func addHalfOpen(_ groups: AddressGroups?) {
         halfOpenTable.add(groups)
         guard let groups else { return }
-        if bounds.perAddress != nil { byAddress.add(groups.subscriber) }
-        if bounds.perSubnet != nil { bySubnet.add(groups.subnet) }
+        byAddress.add(groups.subscriber)
+        bySubnet.add(groups.subnet)
     }
 
     private mutating func removeHalfOpen(_ groups: AddressGroups?) {
@@ -187,7 +199,7 @@ package struct AdmissionLimits: Sendable {
 
     private mutating func removeLive(_ groups: AddressGroups?) {
         guard let groups else { return }
-        if bounds.perAddress != nil { byAddress.remove(groups.subscriber) }
-        if bounds.perSubnet != nil { bySubnet.remove(groups.subnet) }
+        byAddress.remove(groups.subscriber)
+        bySubnet.remove(groups.subnet)
     }
 }

@@ -40,6 +40,21 @@ struct AgeingSet<Key: Hashable & Sendable>: Sendable {
         return true
     }
 
+    /// All keys, by when they came: how long ago a stretch of them began and ended, ms; oldest first.
+    func stretches(now: Int64) -> [(age: Int64, newestAge: Int64, keys: Set<Key>)] {
+        generations.map { (now - $0.start, now - $0.newest, $0.keys) }
+    }
+
+    /// Takes keys of another set, oldest first, before any of its own.
+    mutating func adopt(_ stretches: [(age: Int64, newestAge: Int64, keys: Set<Key>)], now: Int64) {
+        for stretch in stretches {
+            let age = max(stretch.age, 0)
+            let newest = now - min(max(stretch.newestAge, 0), age)
+            generations.append(Generation(start: now - age, newest: newest, keys: stretch.keys))
+            count += stretch.keys.count
+        }
+    }
+
     private func needsGeneration(_ now: Int64) -> Bool {
         guard let last = generations.last else { return true }
         return now - last.start > life / Int64(Self.divisor - 1) || last.keys.count >= capacity / Self.divisor

@@ -16,9 +16,9 @@ struct FairTable: Sendable {
     /// What one app or one browser opens at once: Telegram's apps 3 to 8 connections, browsers 6.
     static let familyShare = 8
 
-    let capacity: Int
-    private let perAddress: Int
-    private let perSubnet: Int
+    private(set) var capacity: Int
+    private var perAddress: Int
+    private var perSubnet: Int
     private(set) var count = 0
     private var subscribers = GroupCounts()
     private var subnets = GroupCounts()
@@ -28,6 +28,13 @@ struct FairTable: Sendable {
     ///   - perAddress: places of one subscriber; nil: as many as there are.
     ///   - perSubnet: places of one subnet; nil: as many as there are.
     init(capacity: Int, perAddress: Int?, perSubnet: Int?) {
+        self.capacity = max(capacity, 0)
+        self.perAddress = perAddress ?? .max
+        self.perSubnet = perSubnet ?? .max
+    }
+
+    /// Takes other bounds. Those who are in stay in.
+    mutating func rebound(capacity: Int, perAddress: Int?, perSubnet: Int?) {
         self.capacity = max(capacity, 0)
         self.perAddress = perAddress ?? .max
         self.perSubnet = perSubnet ?? .max

@@ -38,6 +38,9 @@ package struct RateGate: Sendable {
         return now &+ (missing + perSecond - 1) / perSecond
     }
 
+    /// How many may come at once, were the gate open.
+    package func left(now: Int64) -> Int { Int(filled(now) / 1_000) }
+
     private var opening: Int64 { max(full / 2, 1_000) }
 
     private func filled(_ now: Int64) -> Int64 {

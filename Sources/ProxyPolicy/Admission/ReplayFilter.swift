@@ -3,7 +3,7 @@ package import MTProtoWire
 /// Remembers which handshakes were seen, so that a recorded one cannot be played back. Exact, with bounded memory.
 ///
 /// Two sets: FakeTLS hellos, which carry a time and are refused outside a window around now, and obfuscated2 headers,
-/// which carry none and are remembered for a life.
+/// which carry none and are remembered for a life. What is remembered goes to the next process with ``memory(now:)``.
 package struct ReplayFilter: Sendable {
     /// What happened so far.
     package struct Counters: Sendable, Equatable {
@@ -26,10 +26,14 @@ package struct ReplayFilter: Sendable {
     /// Headers within their life (an hour): 290 new clients a second. About 32 MiB when full.
     package static let headerCapacity = 1 << 20
 
+    /// Every accepted hello of this Unix time or later is known here. It is when the process began, or an earlier moment
+    /// once the memory of the one before was taken over.
+    package private(set) var since: UInt32
     private let window: Int64
     private let capacity: Int
-    /// Hellos by time, in slices as long as the window: at most four slices hold hellos that are valid at one moment.
-    private var slices: [Int64: Set<Block32>] = [:]
+    /// Hellos by time, in stretches as long as the window: at most four hold hellos that are valid at one moment, and
+    /// as many that were taken over with other ends.
+    private var hellos: [ReplayMemory.Hellos] = []
     private var helloCount = 0
     /// The latest time about which hellos were forgotten. No hello up to it is accepted any more, so that none is
     /// accepted twice even when the wall clock goes back.
@@ -39,14 +43,17 @@ package struct ReplayFilter: Sendable {
     private var counted = Counters()
 
     /// - Parameters:
+    ///   - since: Unix time from which on this filter sees every hello.
     ///   - helloWindow: how far a hello's time may be from ours, seconds either way.
     ///   - headerLife: how long a header is remembered, ms.
     package init(
+        since: UInt32 = 0,
         helloWindow: UInt32,
         headerLife: Int64,
         helloCapacity: Int = ReplayFilter.helloCapacity,
         headerCapacity: Int = ReplayFilter.headerCapacity
     ) {
+        self.since = since
         window = Int64(helloWindow)
         capacity = helloCapacity
         headers = AgeingSet(life: headerLife, capacity: headerCapacity)
@@ -73,8 +80,7 @@ package struct ReplayFilter: Sendable {
             counted.hellosOutOfMemory += 1
             return true
         }
-        let slice = time / sliceLength
-        if slices[slice]?.contains(random) == true {
+        if hellos.contains(where: { $0.covers(time) && $0.randoms.contains(random) }) {
             counted.replayedHellos += 1
             return true
         }
@@ -83,8 +89,7 @@ package struct ReplayFilter: Sendable {
             counted.hellosRefusedWhenFull += 1
             return true
         }
-        slices[slice, default: []].insert(random)
-        helloCount += 1
+        remember(random, time)
         return false
     }
 
@@ -99,18 +104,62 @@ package struct ReplayFilter: Sendable {
         return !isNew
     }
 
-    private var sliceLength: Int64 { max(window, 1) }
+    // MARK: - From process to process
 
-    /// Forgets the slices that lie before the window as a whole: once a second at most.
+    /// Everything that is remembered. `now`: ms of the clock of ``isReplayedHeader(_:now:)``.
+    package func memory(now: Int64) -> ReplayMemory {
+        ReplayMemory(
+            since: since, horizon: horizon, hellos: hellos,
+            headers: headers.stretches(now: now).map {
+                ReplayMemory.Headers(age: $0.age, newestAge: $0.newestAge, keys: $0.keys)
+            }
+        )
+    }
+
+    /// Takes what an earlier process remembers; this one has not seen anything yet.
+    package mutating func adopt(_ memory: ReplayMemory, now: Int64) {
+        since = min(since, memory.since)
+        horizon = max(horizon, memory.horizon)
+        for stretch in memory.hellos {
+            hellos.append(stretch)
+            helloCount += stretch.randoms.count
+        }
+        headers.adopt(memory.headers.map { ($0.age, $0.newestAge, $0.keys) }, now: now)
+    }
+
+    /// Takes what the earlier process saw after it told its ``memory(now:)``.
+    package mutating func adopt(_ mark: ReplayMark, now: Int64) {
+        switch mark {
+        case .hello(let random, let timestamp): remember(random, Int64(timestamp))
+        case .header(let key): _ = headers.insert(key, now: now)
+        }
+    }
+
+    // MARK: - Hellos
+
+    private mutating func remember(_ random: Block32, _ time: Int64) {
+        helloCount += 1
+        let length = max(window, 1)
+        let (first, last) = (time / length * length, time / length * length + length - 1)
+        if let place = hellos.firstIndex(where: { $0.first == first && $0.last == last }) {
+            hellos[place].randoms.insert(random)
+        } else {
+            hellos.append(ReplayMemory.Hellos(first: first, last: last, randoms: [random]))
+        }
+    }
+
+    /// Forgets the stretches that lie before the window as a whole: once a second at most.
     private mutating func expireHellos(_ now: Int64) {
         guard now != lastExpiry else { return }
         lastExpiry = now
-        for (slice, hellos) in slices {
-            let end = (slice + 1) * sliceLength - 1
-            guard end + window < now else { continue }
-            slices[slice] = nil
-            helloCount -= hellos.count
-            horizon = max(horizon, end)
+        for stretch in hellos where stretch.last + window < now {
+            helloCount -= stretch.randoms.count
+            horizon = max(horizon, stretch.last)
         }
+        hellos.removeAll { $0.last + window < now }
     }
+}
+
+extension ReplayMemory.Hellos {
+    fileprivate func covers(_ time: Int64) -> Bool { first <= time && time <= last }
 }

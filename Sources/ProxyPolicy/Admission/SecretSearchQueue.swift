@@ -31,7 +31,8 @@ package struct SecretSearchQueue<Key: Hashable & Sendable>: Sendable {
     private static var mostSaved: Int64 { Int64(trialsPerSecond / 10) }
 
     private let limit: Int
-    private let limitPerGroup: Int
+    /// Searches at once of one group; a lower one concerns those who come.
+    package var limitPerGroup: Int
     private var groups = LinkedTable<Group, LinkedTable<Key, Void>>()
     private var members: [Key: Group] = [:]
     /// Thousandths of a trial.

@@ -1,6 +1,6 @@
 package import MTProtoWire
 
-/// Everything the proxy is told before it starts: one checked value that does not change while it runs.
+/// Everything the proxy is told before it starts: one checked value, which a reload replaces as a whole.
 ///
 /// Names, help texts and the forms of values belong to the program's option table; here are only meaning and units.
 package struct ProxyConfiguration: Sendable, Equatable {
@@ -21,8 +21,11 @@ package struct ProxyConfiguration: Sendable, Equatable {
     package var pool = Pool()
     package var relay = Relay()
     package var log = Log()
+    package var admin = Admin()
     /// Absolute path of the directory for what outlives a restart: the kept secret, the last good domain list.
     package var stateDirectory = ""
+    /// The account that a process of root's goes over to; nil: it stays root's.
+    package var user: String?
 
     package init() {}
 
@@ -166,11 +169,19 @@ extension ProxyConfiguration {
         }
 
         package enum Format: String, Sendable, Equatable, CaseIterable {
+            /// journald under systemd, else text.
+            case auto
             case text, json
+            /// Without time and level, which the journal keeps itself; the level is a number in front.
+            case journald
         }
 
         package var level = Level.info
-        package var format = Format.text
+        /// Levels of single subsystems, instead of ``level``.
+        package var levels: [LogSubsystem: Level] = [:]
+        package var format = Format.auto
+        /// Whether lines go to the system's log, too.
+        package var usesSyslog = false
         /// A file written beside stderr; nil: stderr alone.
         package var file: String?
         /// The file is put aside when it would grow beyond this.

@@ -60,8 +60,8 @@ package struct LinkPace: Sendable {
     private static let sliceMilliseconds: Int64 = 250
     private static let sliceCount = activityMilliseconds / sliceMilliseconds + 1
 
-    private let soft: Int
-    private let hard: Int
+    private var soft = 0
+    private var hard = 0
     private var clients: [UInt64: Client] = [:]
     /// The slices of the last second, each at its number modulo their count.
     private var slices = [Slice](repeating: Slice(), count: Int(sliceCount))
@@ -74,7 +74,12 @@ package struct LinkPace: Sendable {
 
     /// - Parameter hardBound: bytes that may wait for one client; with more it is let go.
     package init(hardBound: Int) {
-        hard = max(hardBound, 1)
+        setHardBound(hardBound)
+    }
+
+    /// Takes another bound; it holds from the next look on.
+    package mutating func setHardBound(_ bytes: Int) {
+        hard = max(bytes, 1)
         soft = min(Self.softBound, max(hard / 2, 1))
     }
 

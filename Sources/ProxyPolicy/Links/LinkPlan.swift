@@ -28,8 +28,9 @@ package struct LinkPlan: Sendable {
         func isProven(_ now: Int64) -> Bool { ready.map { now - $0 >= LinkPlanTimes.proofOfHealth } ?? false }
     }
 
-    private let maximum: Int
-    /// In the order in which they were opened; at most `maximum`.
+    /// At least 1. Links beyond a lower one run empty like others that are not wanted.
+    package var maximum: Int { didSet { maximum = max(maximum, 1) } }
+    /// In the order in which they were opened.
     private var links: [Link] = []
     private var numbers: UInt64 = 0
     /// Clients that wait for a link.

@@ -14,8 +14,8 @@ package struct WarmPool<Item> {
         var since: Int64
     }
 
-    private let size: Int
-    private let maximumAge: Int64
+    private var size: Int
+    private var maximumAge: Int64
     /// Oldest first.
     private var entries: [Entry] = []
     private var generation: UInt64 = 0
@@ -40,6 +40,16 @@ package struct WarmPool<Item> {
     }
 
     package var count: Int { entries.count }
+    package var isOpening: Bool { current != nil }
+
+    /// Takes another size and another age.
+    ///
+    /// - Returns: what is too much now, oldest first, to be closed.
+    package mutating func resize(to size: Int, maximumAge: Int64) -> [Item] {
+        self.size = max(size, 0)
+        self.maximumAge = max(maximumAge, 0)
+        return drop(max(entries.count - self.size, 0))
+    }
 
     // MARK: - Clients
 

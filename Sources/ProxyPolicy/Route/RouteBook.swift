@@ -5,13 +5,13 @@ package import MTProtoWire
 /// Pure: time and randomness come in. Times are milliseconds of one clock that never runs backwards. Routes are only
 /// ever reordered, never dropped, and no failure is remembered for longer than an hour after its rest.
 package struct RouteBook: Sendable {
-    let catalog: RouteCatalog
+    var catalog: RouteCatalog
     var ladders: [DataCenter: RouteLadder] = [:]
     /// Answers that concern a Worker or domain as a whole (429, 403); only ailing hosts are in it.
     var hostHealth: [HostID: RouteHealth] = [:]
-    private(set) var communityDomains: [String] = []
+    var communityDomains: [String] = []
     private var balancer = DomainBalancer()
-    private var hostIDs: [String: HostID] = [:]
+    private(set) var hostIDs: [String: HostID] = [:]
     private var nextHostNumber = 0
 
     /// Data centers known at once; Telegram has 6 with and without media and 3 in the test environment. The one that
@@ -85,7 +85,10 @@ package struct RouteBook: Sendable {
         let dataCenter = resolve(dataCenter)
         let host = withLadder(for: dataCenter) { ladder -> HostID? in
             guard let index = ladder.index(of: route) else { return nil }
-            ladder.withHealth(of: index) { $0.succeeded(evidence) }
+            ladder.withHealth(of: index) { health in
+                health.succeeded(evidence)
+                health.lastSuccess = now
+            }
             if evidence == .session, route.kind.canWin { ladder.noteWinner(index, at: now) }
             return ladder.rungs[index].host
         }
@@ -126,10 +129,8 @@ package struct RouteBook: Sendable {
         guard catalog.usesCommunity else { return }
         communityDomains = Self.bounded(domains)
         numberHosts()
+        forgetUnusedHosts()
         let hostIDs = hostIDs
-        let inUse = Set(hostIDs.values)
-        hostHealth = hostHealth.filter { inUse.contains($0.key) }
-        balancer.keep { inUse.contains($0) }
         for key in ladders.keys {
             let entries = catalog.communityRoutes(for: key, domains: communityDomains)
             ladders[key]?.replaceCommunity(entries) { hostIDs[$0] }
@@ -155,7 +156,7 @@ package struct RouteBook: Sendable {
     }
 
     /// Gives numbers to new hosts and forgets those of hosts that are gone.
-    private mutating func numberHosts() {
+    mutating func numberHosts() {
         var numbered: [String: HostID] = [:]
         for host in catalog.configuration.workers + catalog.configuration.ownDomains + communityDomains {
             guard numbered[host] == nil else { continue }
@@ -169,8 +170,14 @@ package struct RouteBook: Sendable {
         hostIDs = numbered
     }
 
+    mutating func forgetUnusedHosts() {
+        let inUse = Set(hostIDs.values)
+        hostHealth = hostHealth.filter { inUse.contains($0.key) }
+        balancer.keep { inUse.contains($0) }
+    }
+
     /// Without repetitions, and no more than a list may have.
-    private static func bounded(_ domains: [String]) -> [String] {
+    static func bounded(_ domains: [String]) -> [String] {
         var seen: Set<String> = []
         return Array(domains.filter { seen.insert($0).inserted }.prefix(CommunityDomainList.maximumNames))
     }

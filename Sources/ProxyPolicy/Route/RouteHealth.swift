@@ -12,6 +12,8 @@ struct RouteHealth: Sendable {
     /// A probe is out and may report until then, ms.
     private var probeDeadline: Int64?
     private var restStart: Int64 = 0
+    /// When the route worked last, ms; nil: never, as far as is known.
+    var lastSuccess: Int64?
 
     /// Longest rest by doubling: an outage that ended is noticed within this time even without Retry-After.
     static let maximumRest: Int64 = 15 * 60_000

@@ -57,6 +57,16 @@ struct RouteLadder: Sendable {
         community = start..<rungs.count
     }
 
+    /// Keeps what another ladder to the same data center knows about routes that this one has, too.
+    mutating func takeOver(_ old: RouteLadder) {
+        let known = Dictionary(old.rungs.map { ($0.route, $0.health) }) { first, _ in first }
+        for index in rungs.indices { rungs[index].health = known[rungs[index].route] ?? RouteHealth() }
+        lastUse = old.lastUse
+        if let (index, since) = old.winner, let place = self.index(of: old.rungs[index].route) {
+            winner = (place, since)
+        }
+    }
+
     func index(of route: Route) -> Int? { rungs.firstIndex { $0.route == route } }
 
     /// The route to try first; nil: none is known, or it was first for long enough.

@@ -36,12 +36,14 @@ package struct UserGate: Sendable {
 
     /// Whether the user may come in from there now; changes nothing.
     ///
-    /// - Parameter now: Unix time, seconds.
+    /// - Parameters:
+    ///   - elsewhere: sessions of the user in other processes, which count as well.
+    ///   - now: Unix time, seconds.
     package func refusal(
-        of user: User, usage: UserUsage, from address: IPAddress, now: Int64
+        of user: User, usage: UserUsage, from address: IPAddress, elsewhere: Int = 0, now: Int64
     ) -> UserRefusal? {
         if let refusal = user.refusal(usage: usage, from: address, now: now) { return refusal }
-        if let maximum = user.maximumConnections, connections >= maximum { return .connections }
+        if let maximum = user.maximumConnections, connections + elsewhere >= maximum { return .connections }
         if let maximum = user.maximumAddresses {
             let window = user.addressWindowSeconds
             let isKnown = presences[Self.group(address)]?.isCounted(now: now, window: window) ?? false

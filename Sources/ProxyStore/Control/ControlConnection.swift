@@ -17,16 +17,16 @@ final class ControlConnection: ChannelDuplexHandler {
     /// The connections there are; belongs to the one event loop of the server.
     final class Registry: @unchecked Sendable {
         let maximum: Int
-        private var open: [ObjectIdentifier: any Channel] = [:]
+        private var open: [ObjectIdentifier: (channel: any Channel, connection: ControlConnection)] = [:]
 
         init(maximum: Int) {
             self.maximum = maximum
         }
 
         /// False when there are too many already.
-        fileprivate func enter(_ channel: any Channel) -> Bool {
+        fileprivate func enter(_ channel: any Channel, _ connection: ControlConnection) -> Bool {
             guard open.count < maximum else { return false }
-            open[ObjectIdentifier(channel)] = channel
+            open[ObjectIdentifier(channel)] = (channel, connection)
             return true
         }
 
@@ -35,7 +35,17 @@ final class ControlConnection: ChannelDuplexHandler {
         }
 
         func closeAll() {
-            for channel in open.values { channel.close(promise: nil) }
+            for (channel, _) in open.values { channel.close(promise: nil) }
+        }
+
+        /// Closes all connections, those that wait for an answer when they have it.
+        ///
+        /// - Returns: these.
+        func closeAfterAnswers() -> [any Channel] {
+            for (channel, connection) in open.values {
+                if connection.isBusy { connection.isLast = true } else { channel.close(promise: nil) }
+            }
+            return open.values.map(\.channel).filter(\.isActive)
         }
     }
 
@@ -45,7 +55,9 @@ final class ControlConnection: ChannelDuplexHandler {
     private var received = ByteBuffer()
     /// Up to here `received` holds no line's end.
     private var searched = 0
-    private var isBusy = false
+    fileprivate var isBusy = false
+    /// Nothing is asked after this answer.
+    fileprivate var isLast = false
     private var isClosing = false
     private var deadline: Scheduled<Void>?
 
@@ -56,7 +68,7 @@ final class ControlConnection: ChannelDuplexHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        guard registry.enter(context.channel) else {
+        guard registry.enter(context.channel, self) else {
             refuse(
                 ControlError(.busy, "there are \(registry.maximum) connections already", hint: "try again"), context)
             return
@@ -116,7 +128,13 @@ final class ControlConnection: ChannelDuplexHandler {
         let bound = NIOLoopBound(context, eventLoop: loop)
         // The one task outside of structured concurrency: it ends with its request.
         Task { @Sendable in
-            let bytes = ControlLine.encode(await Self.answer(to: line, handler))
+            let bytes = ControlLine.encode(
+                await Self.answer(to: line) { request in
+                    if let milliseconds = request.answerMilliseconds {
+                        loop.execute { myself.value.restartDeadline(bound.value, milliseconds) }
+                    }
+                    return await handler(request)
+                })
             loop.execute { myself.value.finish(bytes, bound.value) }
         }
     }
@@ -137,6 +155,7 @@ final class ControlConnection: ChannelDuplexHandler {
         written.assumeIsolated().whenSuccess {
             let (connection, context) = (myself.value, bound.value)
             guard !connection.isClosing else { return }
+            if connection.isLast { return context.close(promise: nil) }
             connection.isBusy = false
             connection.restartDeadline(context)
             connection.serveNext(context)
@@ -144,10 +163,11 @@ final class ControlConnection: ChannelDuplexHandler {
         }
     }
 
-    private func restartDeadline(_ context: ChannelHandlerContext) {
+    private func restartDeadline(_ context: ChannelHandlerContext, _ milliseconds: Int64? = nil) {
         deadline?.cancel()
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(bounds.requestMilliseconds)) {
+        let milliseconds = milliseconds ?? bounds.requestMilliseconds
+        deadline = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(milliseconds)) {
             [weak self] in
             self?.expire(bound.value)
         }

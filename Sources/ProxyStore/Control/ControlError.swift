@@ -17,6 +17,10 @@ package struct ControlError: Error, Sendable, Equatable, Codable, CustomStringCo
         case tooLong = "too_long"
         /// The request or its answer took too long.
         case timeout
+        /// The configuration is wrong: nothing was changed.
+        case configuration
+        /// The server's successor did not take over.
+        case restart
         /// There is nothing to ask: the server does not run.
         case notRunning = "not_running"
     }
@@ -25,11 +29,14 @@ package struct ControlError: Error, Sendable, Equatable, Codable, CustomStringCo
     package var message: String
     /// What to do next; empty when the message says it all.
     package var hint: String
+    /// Everything that is wrong, a line each; absent where the message says it all.
+    package var details: [String]?
 
-    package init(_ code: Code, _ message: String, hint: String = "") {
+    package init(_ code: Code, _ message: String, hint: String = "", details: [String]? = nil) {
         self.code = code
         self.message = message
         self.hint = hint
+        self.details = details
     }
 
     package init(_ error: StoreError) {

@@ -6,6 +6,13 @@ package enum ControlReply: Sendable, Equatable {
     /// Users as an import takes them.
     case exported([UserFields])
     case imported(ImportSummary)
+    case reloaded(ReloadReport)
+    case restarted(RestartReport)
+    /// Usage was taken; sessions of these users have to end.
+    case recorded(end: [String])
+    case overview(ServerOverview)
+    /// Levels of the log in force, by subsystem; `all` is the general one.
+    case logLevels([String: String])
     /// Done; remarks for people.
     case done(notes: [String])
     case failure(ControlError)
@@ -42,7 +49,7 @@ package struct ImportSummary: Sendable, Equatable, Codable {
 
 extension ControlReply: Codable {
     private enum Key: String, CodingKey {
-        case ok, error, status, users, user, exported, imported, notes
+        case ok, error, status, users, user, exported, imported, reloaded, restarted, end, notes, overview, levels
     }
 
     /// Unknown fields pass here: an older command may ask a newer server.
@@ -62,6 +69,16 @@ extension ControlReply: Codable {
             self = .exported(try container.decode([UserFields].self, forKey: .exported))
         } else if container.contains(.imported) {
             self = .imported(try container.decode(ImportSummary.self, forKey: .imported))
+        } else if container.contains(.reloaded) {
+            self = .reloaded(try container.decode(ReloadReport.self, forKey: .reloaded))
+        } else if container.contains(.restarted) {
+            self = .restarted(try container.decode(RestartReport.self, forKey: .restarted))
+        } else if container.contains(.overview) {
+            self = .overview(try container.decode(ServerOverview.self, forKey: .overview))
+        } else if container.contains(.levels) {
+            self = .logLevels(try container.decode([String: String].self, forKey: .levels))
+        } else if container.contains(.end) {
+            self = .recorded(end: try container.decode([String].self, forKey: .end))
         } else {
             self = .done(notes: try container.decode([String].self, forKey: .notes))
         }
@@ -81,6 +98,11 @@ extension ControlReply: Codable {
         case .user(let user): try container.encode(user, forKey: .user)
         case .exported(let users): try container.encode(users, forKey: .exported)
         case .imported(let summary): try container.encode(summary, forKey: .imported)
+        case .reloaded(let report): try container.encode(report, forKey: .reloaded)
+        case .restarted(let report): try container.encode(report, forKey: .restarted)
+        case .recorded(let names): try container.encode(names, forKey: .end)
+        case .overview(let overview): try container.encode(overview, forKey: .overview)
+        case .logLevels(let levels): try container.encode(levels, forKey: .levels)
         case .done(let notes): try container.encode(notes, forKey: .notes)
         case .failure: break
         }

@@ -20,6 +20,24 @@ package enum ControlRequest: Sendable, Equatable {
     case importUsers([UserFields], existing: ImportRule)
     /// `users.export`
     case exportUsers
+    /// `overview`: what the server does at this moment.
+    case overview
+    /// `log.levels`: changes levels of the log, by subsystem or `all`; none: says what is in force.
+    case logLevels([String: String])
+    /// `reload`: the configuration is read again.
+    case reload
+    /// `restart`: the server starts its successor, which takes over.
+    case restart
+    /// `handover`: the process that asks takes over; it waits on its own socket in the state directory.
+    case handover(pid: Int32)
+    /// `users.record`: what users do in the process before, which still serves some.
+    case recordUsage(UsageReport)
+
+    /// How long the answer may take, ms, where it is longer than for others.
+    var answerMilliseconds: Int64? {
+        if case .restart = self { return 120_000 }
+        return nil
+    }
 }
 
 /// What becomes of an imported user whose name is taken.
@@ -36,7 +54,7 @@ package enum ImportRule: String, Sendable, Codable, CaseIterable {
 
 extension ControlRequest: Codable {
     private enum Key: String, CodingKey {
-        case command, name, names, secrets, user, changes, now, users, existing
+        case command, name, names, secrets, user, changes, now, users, existing, pid, report, levels
         case keepSecrets = "keep_secrets"
     }
 
@@ -50,10 +68,13 @@ extension ControlRequest: Codable {
         case resetQuota = "users.reset-quota"
         case importUsers = "users.import"
         case exportUsers = "users.export"
+        case reload, restart, handover, overview
+        case logLevels = "log.levels"
+        case record = "users.record"
 
         var keys: [Key] {
             switch self {
-            case .status, .exportUsers: []
+            case .status, .exportUsers, .reload, .restart: []
             case .list: [.secrets]
             case .show: [.name]
             case .add: [.user]
@@ -61,6 +82,10 @@ extension ControlRequest: Codable {
             case .remove: [.names, .now]
             case .resetQuota: [.names]
             case .importUsers: [.users, .existing]
+            case .handover: [.pid]
+            case .overview: []
+            case .logLevels: [.levels]
+            case .record: [.report]
             }
         }
     }
@@ -98,6 +123,13 @@ extension ControlRequest: Codable {
                 existing: try container.decodeIfPresent(ImportRule.self, forKey: .existing) ?? .refuse
             )
         case .exportUsers: self = .exportUsers
+        case .reload: self = .reload
+        case .restart: self = .restart
+        case .overview: self = .overview
+        case .logLevels:
+            self = .logLevels(try container.decodeIfPresent([String: String].self, forKey: .levels) ?? [:])
+        case .handover: self = .handover(pid: try container.decode(Int32.self, forKey: .pid))
+        case .record: self = .recordUsage(try container.decode(UsageReport.self, forKey: .report))
         }
     }
 
@@ -105,7 +137,10 @@ extension ControlRequest: Codable {
         var container = encoder.container(keyedBy: Key.self)
         try container.encode(command, forKey: .command)
         switch self {
-        case .status, .exportUsers: break
+        case .status, .exportUsers, .reload, .restart, .overview: break
+        case .logLevels(let levels): try container.encode(levels, forKey: .levels)
+        case .handover(let pid): try container.encode(pid, forKey: .pid)
+        case .recordUsage(let report): try container.encode(report, forKey: .report)
         case .listUsers(let withSecrets): try container.encode(withSecrets, forKey: .secrets)
         case .showUser(let name): try container.encode(name, forKey: .name)
         case .addUser(let user): try container.encode(user, forKey: .user)
@@ -135,6 +170,12 @@ extension ControlRequest: Codable {
         case .resetQuota: .resetQuota
         case .importUsers: .importUsers
         case .exportUsers: .exportUsers
+        case .reload: .reload
+        case .restart: .restart
+        case .overview: .overview
+        case .logLevels: .logLevels
+        case .handover: .handover
+        case .recordUsage: .record
         }
     }
 }

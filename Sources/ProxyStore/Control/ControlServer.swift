@@ -88,6 +88,22 @@ package final class ControlServer: Service {
         fileprivate let registry: ControlConnection.Registry
         fileprivate let finished: EventLoopFuture<Void>
 
+        /// Makes the place free for another process. Connections go on; only what a file's name leads to is gone.
+        package func stopListening() async {
+            try? await channel.close()
+            try? await finished.get()
+        }
+
+        /// Closes the socket, and its connections when they have the answers that they wait for, or after that time.
+        package func closeAfterAnswers(withinMilliseconds limit: Int64) async {
+            await stopListening()
+            let (loop, registry) = (channel.eventLoop, registry)
+            guard let left = try? await loop.submit({ registry.closeAfterAnswers() }).get() else { return }
+            let expiry = loop.scheduleTask(in: .milliseconds(limit)) { registry.closeAll() }
+            for connection in left { try? await connection.closeFuture.get() }
+            expiry.cancel()
+        }
+
         /// Closes the socket and its connections, and removes its file.
         package func close() {
             let (channel, registry) = (channel, registry)

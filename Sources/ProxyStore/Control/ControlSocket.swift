@@ -67,16 +67,26 @@ enum ControlSocket {
                 hint: "stop it, or give another directory with --state-dir"
             )
         }
-        unlink(draft)
-        let file = makeSocket()
-        guard file >= 0 else { throw .system("a socket cannot be made") }
-        let isReady =
-            bindAddress(file, draft) == 0 && chmod(draft, 0o600) == 0 && listen(file, 16) == 0
-            && rename(draft, path) == 0
-        guard isReady else {
+        let file = try make(draft)
+        guard rename(draft, path) == 0 else {
             let number = errno
             close(file)
             unlink(draft)
+            throw .system("\(path) cannot be made", number: number)
+        }
+        return file
+    }
+
+    /// A listening socket, open to this account alone, in place of a file of that name.
+    static func make(_ path: String) throws(StoreError) -> Int32 {
+        try checkLength(path)
+        unlink(path)
+        let file = makeSocket()
+        guard file >= 0 else { throw .system("a socket cannot be made") }
+        guard bindAddress(file, path) == 0, chmod(path, 0o600) == 0, listen(file, 16) == 0 else {
+            let number = errno
+            close(file)
+            unlink(path)
             throw .system("\(path) cannot be made", number: number)
         }
         return file

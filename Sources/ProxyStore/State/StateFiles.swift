@@ -21,6 +21,10 @@ package struct StateFiles: Sendable, Equatable {
     package var lock: String { "\(directory)/martlet.lock" }
     /// Where a running server takes commands.
     package var socket: String { "\(directory)/martlet.sock" }
+    /// What is remembered against replays, from an orderly stop to the next start.
+    package var replayMemory: String { "\(directory)/replay.memory" }
+    /// Where a process that takes over waits for the one before it.
+    package func handoverSocket(of process: Int32) -> String { "\(directory)/handover-\(process).sock" }
 
     var hasDatabase: Bool { access(database, F_OK) == 0 }
 

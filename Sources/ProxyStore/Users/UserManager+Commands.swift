@@ -24,6 +24,10 @@ extension UserManager {
                 return .imported(try importUsers(users, rule))
             case .exportUsers:
                 return .exported(managed.values.sorted { $0.name < $1.name }.map { UserFields($0) })
+            case .reload:
+                throw ControlError(.notRunning, "no server runs that could read its configuration again")
+            case .restart, .handover, .recordUsage, .overview, .logLevels:
+                throw ControlError(.notRunning, "no server runs")
             }
         } catch {
             return .failure(error)
@@ -223,7 +227,7 @@ extension UserManager {
         guard isDeclared(name) else { return }
         throw ControlError(
             .declared, "user \"\(name)\" is declared in \(declaredIn), where commands change nothing",
-            hint: "change that and restart the server")
+            hint: "change him there; a running server takes that at once with `martlet reload`")
     }
 
     private func unknown(_ name: String) -> ControlError {

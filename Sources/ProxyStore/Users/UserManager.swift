@@ -38,16 +38,16 @@ package actor UserManager {
 
     nonisolated package let unownedExecutor: UnownedSerialExecutor
     private let executor: QueueExecutor
-    let declared: [User]
-    let declaredByName: [String: User]
+    private(set) var declared: [User]
+    private(set) var declaredByName: [String: User]
     /// Where the declared users stand, for messages: a path.
     let declaredIn: String
-    private let files: StateFiles
-    /// Whether usage alone is a reason to make a database: not for the one user of a bridge, who has no limits.
-    private let isUsageWorthKeeping: Bool
+    let files: StateFiles
     let now: @Sendable () -> Int64
     var hooks = Hooks()
     private var store: UserStore?
+    /// Another process is taking the database over, or has done so.
+    var isReleased = false
     /// What the database holds.
     private(set) var managed: [String: User] = [:]
     /// Whom each shadowed managed user gives way to.
@@ -74,9 +74,6 @@ package actor UserManager {
         declaredByName = Dictionary(declared.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.declaredIn = declaredIn
         files = StateFiles(directory: directory)
-        isUsageWorthKeeping =
-            declared.count > 1
-            || declared.contains { $0 != User(name: $0.name, secrets: $0.secrets, origin: $0.origin) }
         self.now = now
     }
 
@@ -88,6 +85,7 @@ package actor UserManager {
     ///
     /// - Parameter patienceMilliseconds: how long to wait while another process, such as a command, holds it.
     package func open(patienceMilliseconds: Int = 2_000) throws(StoreError) {
+        try checkPossession()
         if store == nil, files.hasDatabase { _ = try openedStore(patienceMilliseconds) }
     }
 
@@ -123,8 +121,15 @@ package actor UserManager {
         try flush()
     }
 
+    /// Whether usage alone is a reason to make a database: not for the one user of a bridge, who has no limits.
+    private var isUsageWorthKeeping: Bool {
+        declared.count > 1
+            || declared.contains { $0 != User(name: $0.name, secrets: $0.secrets, origin: $0.origin) }
+    }
+
     private func flush() throws(StoreError) {
-        guard store != nil || (isUsageWorthKeeping && !pending.isEmpty), !pendingTotals.isEmpty else { return }
+        guard !isReleased, store != nil || (isUsageWorthKeeping && !pending.isEmpty), !pendingTotals.isEmpty
+        else { return }
         let store = try openedStore()
         var change = StoreChange()
         for user in pending.keys.compactMap({ userInForce($0) }) { change.usage[user.name] = currentUsage(of: user) }
@@ -158,6 +163,7 @@ package actor UserManager {
     @discardableResult
     func openedStore(_ patienceMilliseconds: Int = 2_000) throws(StoreError) -> UserStore {
         if let store { return store }
+        try checkPossession()
         let opened = try UserStore(directory: files.directory, patienceMilliseconds: patienceMilliseconds)
         let state = try opened.load()
         managed = Dictionary(state.users.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -168,20 +174,42 @@ package actor UserManager {
         return opened
     }
 
+    private func checkPossession() throws(StoreError) {
+        guard isReleased else { return }
+        throw StoreError(.inUse, "another process is taking over from this server", hint: "try again in a moment")
+    }
+
+    /// What is not written yet; it is the caller's now.
+    func takeUnwritten() -> (pending: [String: UsageDelta], totals: UsageDelta) {
+        defer { (pending, pendingTotals) = ([:], UsageDelta()) }
+        return (pending, pendingTotals)
+    }
+
     // MARK: - Looking
 
-    private func findShadows() {
-        shadows = [:]
-        guard !declared.isEmpty else { return }
+    func setDeclared(_ new: [User]) {
+        declared = new
+        declaredByName = Dictionary(new.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        findShadows()
+    }
+
+    private func findShadows() { shadows = shadows(under: declared) }
+
+    /// Which managed users would give way to these declared ones, and to whom.
+    func shadows(under declared: [User]) -> [String: String] {
+        guard !declared.isEmpty else { return [:] }
+        var shadows: [String: String] = [:]
+        let names = Set(declared.map(\.name))
         var owners: [SecretIdentity: String] = [:]
         for user in declared { for secret in user.secrets { owners[SecretIdentity(secret)] = user.name } }
         for user in managed.values {
-            if declaredByName[user.name] != nil {
+            if names.contains(user.name) {
                 shadows[user.name] = user.name
             } else if let owner = user.secrets.lazy.compactMap({ owners[SecretIdentity($0)] }).first {
                 shadows[user.name] = owner
             }
         }
+        return shadows
     }
 
     /// Usage in the quota period of this moment, with what is not written yet.

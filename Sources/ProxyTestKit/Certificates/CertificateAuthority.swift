@@ -60,6 +60,28 @@ package actor CertificateAuthority {
         try await make(names, selfSigned: true)
     }
 
+    /// A certificate for the same names whose time has been over for a day; a new one each time.
+    package func expiredIdentity(for names: [String]) async throws -> ServerIdentity {
+        let number = UUID().uuidString
+        let identity = ServerIdentity(
+            certificatePath: directory.path("\(number).pem"), keyPath: directory.path("\(number).key"))
+        let request = directory.path("\(number).csr")
+        try await OpenSSL.run(
+            ["req", "-new", "-subj", "/CN=\(names.first ?? "nobody")"] + OpenSSL.newKey(identity.keyPath)
+                + ["-out", request, "-addext", "subjectAltName=" + Self.alternatives(names)])
+        try await OpenSSL.run(
+            ["x509", "-req", "-in", request, "-CA", certificatePath, "-CAkey", directory.path("ca.key")]
+                + ["-days", "-1", "-copy_extensions", "copy", "-out", identity.certificatePath])
+        return identity
+    }
+
+    private static func alternatives(_ names: [String]) -> String {
+        names.map { name in
+            let isAddress = name.contains(":") || name.allSatisfy { $0.isNumber || $0 == "." }
+            return (isAddress ? "IP:" : "DNS:") + name
+        }.joined(separator: ",")
+    }
+
     /// A TLS client that trusts this authority alone.
     package nonisolated func clientConfiguration() throws -> TLSConfiguration {
         var configuration = TLSConfiguration.makeClientConfiguration()
@@ -76,10 +98,6 @@ package actor CertificateAuthority {
                 certificatePath: directory.path("\(number).pem"),
                 keyPath: directory.path("\(number).key")
             )
-            let alternatives = names.map { name in
-                let isAddress = name.contains(":") || name.allSatisfy { $0.isNumber || $0 == "." }
-                return (isAddress ? "IP:" : "DNS:") + name
-            }
             let signer = selfSigned ? [] : ["-CA", authority, "-CAkey", directory.path("ca.key")]
             try await OpenSSL.run(
                 ["req", "-x509", "-subj", "/CN=\(names.first ?? "nobody")", "-days", "2"]
@@ -88,7 +106,7 @@ package actor CertificateAuthority {
                     + signer
                     + [
                         "-addext", "basicConstraints=critical,CA:FALSE",
-                        "-addext", "subjectAltName=" + alternatives.joined(separator: ","),
+                        "-addext", "subjectAltName=" + Self.alternatives(names),
                     ]
             )
             return identity

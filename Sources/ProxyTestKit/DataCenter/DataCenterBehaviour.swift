@@ -2,6 +2,8 @@
 package enum DataCenterBehaviour: Sendable {
     /// Sends every payload back, and half-closes when the client did.
     case echo
+    /// Answers the first query of a key exchange (req_pq_multi) as data centers do, and nothing else.
+    case keyExchange
     /// Takes everything; a payload that is ``DataCenterSession/reportRequest`` is answered with the SHA-256 of all
     /// payloads before it.
     case sink

@@ -180,6 +180,8 @@ package actor DataCenterSession {
         return digest
     }
 
+    func randomBytes(_ count: Int) -> [UInt8] { generator.bytes(count) }
+
     // MARK: Ending
 
     /// Sends FIN, or a close frame, and goes on reading where the transport can.

@@ -52,6 +52,7 @@ package struct LinkRequest: Sendable, Equatable {
         package static let httpInfo: UInt32 = 4
         package static let tagged: UInt32 = 8
         package static let always: UInt32 = 0x1000
+        package static let alwaysHTTP: UInt32 = 0x2000
         package static let obfuscated: UInt32 = 0x2_0000
         package static let padded: UInt32 = 0x0800_0000
         package static let intermediate: UInt32 = 0x2000_0000
@@ -65,7 +66,9 @@ package struct LinkRequest: Sendable, Equatable {
     package var proxy: Endpoint
     /// The ad tag, 16 bytes.
     package var adTag: [UInt8]?
-    package var message: [UInt8]
+    /// Origin, Referer and User-Agent of a client that speaks HTTP.
+    package var httpInfo: [String]?
+    package var message: [UInt8] = []
     /// What a proxy should not have written, in words.
     package var violations: [String] = []
 
@@ -85,13 +88,41 @@ package struct LinkRequest: Sendable, Equatable {
             guard payload.count >= 60, start <= payload.count else {
                 throw KitError.violation("a request with \(length) extra bytes, \(payload.count) in all")
             }
-            let extra = Array(payload[60..<start])
-            guard extra.count == 24, LinkWord.first(extra) == LinkWord.tag, extra[4] == 16, extra[21...] == [0, 0, 0]
-            else { throw KitError.violation("a request with the extra bytes \(hex(extra))") }
-            adTag = Array(extra[5..<21])
+            try readExtra(Array(payload[60..<start]))
         }
         message = Array(payload[start...])
         violations = complaints()
+    }
+
+    private mutating func readExtra(_ extra: [UInt8]) throws {
+        var rest = extra[...]
+        let violation = KitError.violation("a request with the extra bytes \(hex(extra))")
+        if flags & Flag.tagged != 0 {
+            guard rest.count >= 24, LinkWord.first(Array(rest)) == LinkWord.tag, rest[4] == 16,
+                rest[21..<24] == [0, 0, 0]
+            else { throw violation }
+            adTag = Array(rest[5..<21])
+            rest = rest.dropFirst(24)
+        }
+        if flags & Flag.httpInfo != 0 {
+            guard rest.prefix(4) == [0x81, 0xb3, 0x5a, 0xd4] else { throw violation }
+            rest = rest.dropFirst(4)
+            var texts: [String] = []
+            while let first = rest.first {
+                let isLong = first == 254
+                guard first != 255, rest.count >= 4 else { throw violation }
+                let start = isLong ? 4 : 1
+                let header = Array(rest.prefix(4))
+                let length = isLong ? Int(header[1]) | Int(header[2]) << 8 | Int(header[3]) << 16 : Int(first)
+                let whole = (start + length + 3) / 4 * 4
+                guard rest.count >= whole else { throw violation }
+                texts.append(String(decoding: rest.dropFirst(start).prefix(length), as: UTF8.self))
+                rest = rest.dropFirst(whole)
+            }
+            guard texts.count == 3 else { throw violation }
+            httpInfo = texts
+        }
+        guard rest.isEmpty else { throw violation }
     }
 
     private static func endpoint(_ payload: [UInt8], at offset: Int) throws -> Endpoint {
@@ -105,12 +136,17 @@ package struct LinkRequest: Sendable, Equatable {
     /// Messages that only real data centers take, flags that no proxy sets.
     private func complaints() -> [String] {
         var found: [String] = []
+        let isHTTP = flags & Flag.http != 0
         let known: UInt32 =
-            Flag.notEncrypted | Flag.tagged | Flag.always | Flag.obfuscated | Flag.padded | Flag.intermediate
-            | Flag.abridged | Flag.quickAck
+            isHTTP
+            ? Flag.http | Flag.httpInfo | Flag.always | Flag.alwaysHTTP | Flag.tagged | Flag.notEncrypted
+            : Flag.notEncrypted | Flag.tagged | Flag.always | Flag.obfuscated | Flag.padded | Flag.intermediate
+                | Flag.abridged | Flag.quickAck
+        let needed: UInt32 =
+            isHTTP ? Flag.httpInfo | Flag.always | Flag.alwaysHTTP : Flag.always | Flag.obfuscated
         if flags & ~known != 0 { found.append("flags that no proxy sets") }
-        if flags & Flag.always == 0 || flags & Flag.obfuscated == 0 { found.append("flags that every proxy sets lack") }
-        if (flags & Flag.intermediate != 0) == (flags & Flag.abridged != 0) { found.append("not one framing") }
+        if flags & needed != needed { found.append("flags that every proxy sets lack") }
+        if !isHTTP, (flags & Flag.intermediate != 0) == (flags & Flag.abridged != 0) { found.append("not one framing") }
         let isPlain = message.prefix(8).allSatisfy { $0 == 0 }
         if isPlain != (flags & Flag.notEncrypted != 0) { found.append("the flag for unencrypted messages is wrong") }
         if message.count % 4 != 0 || message.count < (isPlain ? 40 : 56) { found.append("a message that is too short") }

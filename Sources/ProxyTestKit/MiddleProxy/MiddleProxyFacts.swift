@@ -73,6 +73,8 @@ package struct MiddleProxySessionFacts: Sendable, Equatable {
     package var proxy: Endpoint
     /// 16 bytes.
     package var adTag: [UInt8]?
+    /// Origin, Referer and User-Agent of the last message of a client that speaks HTTP.
+    package var httpInfo: [String]?
     /// Messages received.
     package var messagesReceived = 0
     /// Lengths of the messages, with what is left of the transport's padding; only the first 4096 are kept.

@@ -120,6 +120,7 @@ package final class MiddleProxySession: Sendable {
             let before = isReport ? state.received.value : []
             state.received.update(payload)
             state.facts.messagesReceived += 1
+            if let info = request.httpInfo { (state.facts.httpInfo, state.facts.client) = (info, request.client) }
             state.facts.payloadBytesReceived += payload.count
             if state.facts.allFlags.count < 4096 {
                 state.facts.allFlags.append(request.flags)
@@ -138,8 +139,10 @@ package final class MiddleProxySession: Sendable {
     func complaint(about request: LinkRequest) -> String? {
         let facts = state.withLock { $0.facts }
         let framing = LinkRequest.Flag.abridged | LinkRequest.Flag.intermediate
+        // A web server's connection carries the requests of several.
         let same =
-            facts.client == request.client && facts.proxy == request.proxy && facts.adTag == request.adTag
+            (facts.client == request.client || request.httpInfo != nil) && facts.proxy == request.proxy
+            && facts.adTag == request.adTag
             && facts.flags & framing == request.flags & framing
         return same ? nil : "the connection \(connection) belongs to two clients"
     }

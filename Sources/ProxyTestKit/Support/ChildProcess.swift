@@ -37,10 +37,11 @@ package final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - command: its path, or its name to be looked for, and the arguments.
     ///   - environment: all of its variables; nil: those of this process.
+    ///   - descriptors: become 3, 4 and so on in it, as a service manager passes sockets.
     /// - Throws: ``KitError/command(_:)`` when it cannot be started.
-    package init(_ command: [String], environment: [String: String]? = nil) throws {
+    package init(_ command: [String], environment: [String: String]? = nil, descriptors: [CInt] = []) throws {
         let (identifier, output, errors) = try Self.starting.withLock { _ in
-            try Self.start(command, environment ?? ProcessInfo.processInfo.environment)
+            try Self.start(command, environment ?? ProcessInfo.processInfo.environment, descriptors)
         }
         self.identifier = identifier
         self.output = FileHandle(fileDescriptor: output, closeOnDealloc: true)
@@ -49,7 +50,7 @@ package final class ChildProcess: Sendable {
 
     /// Starts the program and gives its id and the reading ends of its two pipes.
     private static func start(
-        _ command: [String], _ environment: [String: String]
+        _ command: [String], _ environment: [String: String], _ descriptors: [CInt]
     ) throws -> (identifier: pid_t, output: CInt, errors: CInt) {
         let (outputEnd, outputStart) = try makePipe()
         let (errorsEnd, errorsStart) = try makePipe()
@@ -67,6 +68,13 @@ package final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, outputStart, 1)
         posix_spawn_file_actions_adddup2(&actions, errorsStart, 2)
+        // Copies with numbers that are no target of another one.
+        let copies = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 256) }
+        defer { for copy in copies { close(copy) } }
+        for (index, copy) in copies.enumerated() {
+            posix_spawn_file_actions_adddup2(&actions, copy, CInt(3 + index))
+        }
+        keepFromOthers()
         let (name, variables) = (command.first ?? "", environment.map { "\($0.key)=\($0.value)" })
         var identifier: pid_t = 0
         let code = withCStrings(command) { arguments in
@@ -117,6 +125,24 @@ package final class ChildProcess: Sendable {
         let status = signal == 0 ? raw >> 8 & 0xff : 128 + signal
         exitStatus.withLock { $0 = status }
         return status
+    }
+
+    /// A test's connections would otherwise stay open in the other program: NIO's sockets do not close by themselves.
+    private static func keepFromOthers() {
+        #if os(Linux)
+            let list = "/proc/self/fd"
+        #else
+            let list = "/dev/fd"
+        #endif
+        guard let directory = opendir(list) else { return }
+        defer { closedir(directory) }
+        while let entry = readdir(directory) {
+            // Looked at in place: an entry is shorter than its type.
+            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                String(cString: UnsafeRawPointer(pointer).assumingMemoryBound(to: CChar.self))
+            }
+            if let file = CInt(name), file > 2 { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
+        }
     }
 
     private static func makePipe() throws -> (end: CInt, start: CInt) {

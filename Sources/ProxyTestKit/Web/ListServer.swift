@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import Synchronization
 
@@ -25,6 +26,8 @@ package final class ListServer: KitServer {
         var text: String
         var behaviour = Behaviour.serve
         var requests: [HTTPRequest] = []
+        /// Seconds that its clock is ahead; nil: it tells no time.
+        var ahead: Int?
     }
 
     /// The port that it listens on.
@@ -79,7 +82,9 @@ package final class ListServer: KitServer {
         let text = Array(state.text.utf8)
         let type = [HTTPField("Content-Type", "text/plain; charset=utf-8")]
         switch state.behaviour {
-        case .serve: try await stream.writeResponse(200, "OK", fields: type, body: text)
+        case .serve:
+            let date = state.ahead.map { [HTTPField("Date", httpDate(ahead: $0))] } ?? []
+            try await stream.writeResponse(200, "OK", fields: type + date, body: text)
         case .status(let code, let fields): try await stream.writeResponse(code, fields: fields)
         case .hang: try await stream.waitUntilEnded()
         case .reset: await stream.reset()
@@ -100,6 +105,19 @@ package final class ListServer: KitServer {
     /// What every later request meets.
     package func setBehaviour(_ behaviour: Behaviour) {
         state.value.withLock { $0.behaviour = behaviour }
+    }
+
+    /// Tells the time from now on, by a clock that is so many seconds ahead.
+    package func setClock(ahead seconds: Int) {
+        state.value.withLock { $0.ahead = seconds }
+    }
+
+    private static func httpDate(ahead seconds: Int) -> String {
+        let formatter = DateFormatter()
+        formatter.locale = Locale(identifier: "en_US_POSIX")
+        formatter.timeZone = TimeZone(identifier: "GMT")
+        formatter.dateFormat = "EEE, dd MMM yyyy HH:mm:ss 'GMT'"
+        return formatter.string(from: Date(timeIntervalSinceNow: TimeInterval(seconds)))
     }
 
     /// What the file says from now on.

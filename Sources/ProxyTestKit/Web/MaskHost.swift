@@ -87,12 +87,15 @@ package final class MaskHost: KitServer {
         self.listener = listener
     }
 
-    /// Starts one with a certificate of the test authority.
+    /// Starts one.
+    /// - Parameter identity: nil: a certificate of the test authority for these names.
     package static func start(
         names: [String] = ["mask.example"],
+        identity: ServerIdentity? = nil,
         listen: ListenOptions = ListenOptions()
     ) async throws -> MaskHost {
-        let context = try await CertificateAuthority.shared().identity(for: names).serverContext()
+        let issued = try await CertificateAuthority.shared().identity(for: names)
+        let context = try (identity ?? issued).serverContext()
         let desk = HostDesk()
         var listen = listen
         listen.captures = true

@@ -5,8 +5,8 @@ import ProxyPolicy
 struct ConfigCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "config",
-        abstract: "Check or print the configuration.",
-        subcommands: [ConfigCheckCommand.self, ConfigPrintCommand.self]
+        abstract: "Check, print or import a configuration.",
+        subcommands: [ConfigCheckCommand.self, ConfigPrintCommand.self, ConfigImportCommand.self]
     )
 }
 
@@ -50,6 +50,9 @@ struct ConfigPrintCommand: AsyncParsableCommand {
     @ArgumentParser.Flag(name: .customLong("defaults"), help: "Print defaults and examples alone.")
     var printsDefaults = false
 
+    @ArgumentParser.Flag(name: .customLong("reference"), help: "Print a page about every option, in Markdown.")
+    var printsReference = false
+
     @ArgumentParser.Flag(name: .customLong("show-secrets"), help: "Print the given secrets as well.")
     var showsSecrets = false
 
@@ -57,16 +60,18 @@ struct ConfigPrintCommand: AsyncParsableCommand {
     var flags: ConfigurationFlags
 
     func run() async throws {
-        if printsDefaults {
-            let errors = UnknownArguments(flags.unrecognized, ownFlags: ["--defaults", "--show-secrets"]).errors
+        let ownFlags = ["--defaults", "--reference", "--show-secrets"]
+        if printsDefaults || printsReference {
+            let errors = UnknownArguments(flags.unrecognized, ownFlags: ownFlags).errors
             guard errors.isEmpty else {
                 Complaint.write(errors.map(\.description))
                 throw ExitStatus.usage.code
             }
-            FileOutput.print(ConfigurationPrinter(settings: .defaults, given: [:]).text())
+            let defaults = ConfigurationPrinter(settings: .defaults, given: [:])
+            FileOutput.print(printsReference ? ConfigurationManual().text() : defaults.text())
             return
         }
-        let loaded = try flags.load(ownFlags: ["--defaults", "--show-secrets"])
+        let loaded = try flags.load(ownFlags: ownFlags)
         Complaint.note(loaded.notes)
         FileOutput.print(
             ConfigurationPrinter(

@@ -27,6 +27,9 @@ struct ConfigurationFlags: ParsableArguments {
     @OptionGroup(title: RunningOptions.title)
     var running: SectionFlags<RunningOptions>
 
+    @OptionGroup(title: AdminOptions.title)
+    var admin: SectionFlags<AdminOptions>
+
     /// What is no flag of ours: told together with all other mistakes, with the nearest right name.
     @Argument(parsing: .allUnrecognized, help: .hidden)
     var unrecognized: [String] = []
@@ -43,8 +46,7 @@ struct ConfigurationFlags: ParsableArguments {
         host: HostEnvironment = .current
     ) throws(ExitCode) -> LoadedConfiguration {
         do {
-            let flags = source(ownFlags: ownFlags, takesWords: takesWords, host: host)
-            return try ConfigurationLoader(flags: flags, file: file, host: host).load()
+            return try loader(ownFlags: ownFlags, takesWords: takesWords, host: host).load()
         } catch {
             Complaint.write(error.errors.map(\.description))
             if error.exitStatus == .usage {
@@ -52,6 +54,14 @@ struct ConfigurationFlags: ParsableArguments {
             }
             throw error.exitStatus.code
         }
+    }
+
+    /// Reads the configuration, as often as is wanted.
+    func loader(
+        ownFlags: [String], takesWords: Bool = false, host: HostEnvironment = .current
+    ) -> ConfigurationLoader {
+        let flags = source(ownFlags: ownFlags, takesWords: takesWords, host: host)
+        return ConfigurationLoader(flags: flags, file: file, host: host)
     }
 
     /// The arguments that are neither flags nor their values.
@@ -63,6 +73,7 @@ struct ConfigurationFlags: ParsableArguments {
         var source = GivenSource(errors: unknown.errors)
         let sections = [
             listening.values, strangers.values, limits.values, routes.values, middleProxy.values, running.values,
+            admin.values,
         ]
         for values in sections {
             source.values.merge(values) { first, _ in first }
@@ -112,7 +123,7 @@ struct UnknownArguments {
     }
 
     private static func suggestion(forWord word: String, _ flags: [String]) -> String? {
-        let commands = ["run", "link", "users", "secret", "config", "help"]
+        let commands = ["run", "link", "users", "reload", "doctor", "restart", "secret", "config", "healthcheck", "help"]
         if commands.contains(word) { return "a command goes before its flags: martlet \(word) …" }
         if let command = NearestName.find(word, in: commands) { return "did you mean martlet \(command)?" }
         return NearestName.find("--\(word)", in: flags).map { "did you mean \($0)?" }

@@ -85,4 +85,13 @@ enum CommandFailure {
             throw ExitStatus.cannotCreate.code
         }
     }
+
+    static func catching<Result>(_ body: () throws(HandoverProblem) -> Result) throws(ExitCode) -> Result {
+        do {
+            return try body()
+        } catch {
+            Complaint.write([error.description])
+            throw ExitStatus.unavailable.code
+        }
+    }
 }

@@ -30,10 +30,12 @@ struct ConfigurationFailure: Error, Sendable, Equatable {
 
 /// Puts flags, environment and file together: a flag goes before a variable, a variable before the file, the file
 /// before the default.
-struct ConfigurationLoader {
+struct ConfigurationLoader: Sendable {
     var flags = GivenSource()
     /// From `--config`; else the variable MARTLET_CONFIG is asked.
     var file: String?
+    /// In place of a file: a configuration that was made from something else, and what that is called.
+    var text: (name: String, content: String)?
     var host: HostEnvironment
 
     /// Bytes of a configuration file: some ten thousand users.
@@ -80,18 +82,25 @@ struct ConfigurationLoader {
         )
     }
 
+    /// The configuration file as it was named; nil: there is none.
+    private var namedFile: String? {
+        text == nil ? file ?? host.variables[EnvironmentSource.configurationFile].flatMap { $0.isEmpty ? nil : $0 } : nil
+    }
+
+    /// The same from the root.
+    var filePath: String? { namedFile.map { host.absolute($0) } }
+
     private func readFile() -> GivenSource {
-        let variable = EnvironmentSource.configurationFile
-        guard let path = file ?? host.variables[variable].flatMap({ $0.isEmpty ? nil : $0 }) else {
-            return GivenSource()
-        }
+        if let text { return TOMLSource(path: text.name, directory: host.workingDirectory).read(text.content) }
+        guard let path = namedFile else { return GivenSource() }
         let absolute = host.absolute(path)
         switch FileText.read(absolute, limit: Self.longestFile) {
         case .success(let text):
             let directory = absolute.split(separator: "/").dropLast().joined(separator: "/")
             return TOMLSource(path: path, directory: "/" + directory).read(text)
         case .failure(let error):
-            let source: ConfigurationError.Source = file == nil ? .environment(variable) : .flag("--config")
+            let source: ConfigurationError.Source = 
+                file == nil ? .environment(EnvironmentSource.configurationFile) : .flag("--config")
             return GivenSource(errors: [
                 ConfigurationError(source: source, problem: "\(quoted(path)) cannot be read: \(error)")
             ])

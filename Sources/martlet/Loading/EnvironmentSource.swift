@@ -14,7 +14,8 @@ struct EnvironmentSource {
     func read() -> GivenSource {
         var result = GivenSource()
         for (name, text) in variables.sorted(by: { $0.key < $1.key }) {
-            guard name.hasPrefix(Self.prefix), name != Self.configurationFile, !text.isEmpty else { continue }
+            guard name.hasPrefix(Self.prefix), name != Self.configurationFile, name != HandoverStart.variable,
+                !text.isEmpty else { continue }
             if Self.isServiceDiscovery(name, text) {
                 result.notes.append("\(name) looks like a container's service link and was ignored")
                 continue

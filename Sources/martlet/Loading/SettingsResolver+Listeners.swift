@@ -89,7 +89,7 @@ extension SettingsResolver {
 
 extension ClientTransports {
     /// Whether somebody without a secret is a client.
-    fileprivate var isOpenToAll: Bool { !isDisjoint(with: [.open, .plain]) }
+    fileprivate var isOpenToAll: Bool { !isDisjoint(with: [.open, .plain, .http]) }
 }
 
 extension ProxyConfiguration {

@@ -24,6 +24,7 @@ struct SettingsResolver {
         resolveListeners(&configuration)
         resolveMask(&configuration)
         resolveMiddleProxy(configuration)
+        resolveAdmin(configuration)
         let limits = configuration.limits
         if let connections = limits.connections {
             configuration.limits.halfOpen = min(limits.halfOpen, connections)

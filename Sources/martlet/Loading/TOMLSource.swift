@@ -1,4 +1,5 @@
 import ProxyPolicy
+import ProxySwitching
 import TOMLKit
 
 /// Reads the options of a configuration file.
@@ -13,9 +14,11 @@ struct TOMLSource {
         guard !text.utf8.contains(0) else {
             return failure(line: nil, "has a zero byte in it and is no text")
         }
+        let lines = TOMLLineIndex(text)
+        if let line = lines.malformedHeader { return failure(line: line, "is not TOML: a table has no name") }
         do {
             let document = try TOMLTable(string: text)
-            var reader = Reader(source: self, lines: TOMLLineIndex(text))
+            var reader = Reader(source: self, lines: lines)
             reader.read(TOMLNode(document), at: [])
             var result = reader.result
             result.errors.sort { ($0.line ?? 0) < ($1.line ?? 0) }

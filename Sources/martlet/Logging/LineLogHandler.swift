@@ -1,16 +1,30 @@
 import Logging
+import ProxyPolicy
 
 /// A swift-log handler that turns each event into one line and hands it to the log's own thread.
 struct LineLogHandler: LogHandler {
-    var logLevel: Logger.Level
-    var metadata: Logger.Metadata = [:]
+    /// The program's level or that of the subsystem, unless this logger was given one of its own.
+    var logLevel: Logger.Level {
+        get { ownLevel ?? level.value }
+        set { ownLevel = newValue }
+    }
+    var metadata: Logger.Metadata = [:] {
+        didSet {
+            guard case .string(let name)? = metadata[LogSubsystem.metadataKey] else { return }
+            level = LogSubsystem(rawValue: name).map { levels.level(of: $0) } ?? levels.general
+        }
+    }
     var metadataProvider: Logger.MetadataProvider?
 
+    private var ownLevel: Logger.Level?
+    private let levels: LogLevels
+    private var level: LogLevel
     private let format: LogFormat
     private let writer: LogWriter
 
-    init(level: Logger.Level, format: LogFormat, writer: LogWriter) {
-        logLevel = level
+    init(levels: LogLevels, format: LogFormat, writer: LogWriter) {
+        self.levels = levels
+        level = levels.general
         self.format = format
         self.writer = writer
     }

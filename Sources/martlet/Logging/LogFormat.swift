@@ -43,7 +43,7 @@ struct LogFormat: Sendable {
         // Metadata is a dictionary: sorted keys keep lines comparable.
         let sorted = metadata.sorted { $0.key < $1.key }
         switch style {
-        case .text:
+        case .auto, .text, .journald:
             let label = level.rawValue.uppercased()
             let padding = String(repeating: " ", count: max(0, 8 - label.utf8.count))
             let fields = sorted.map { " \(LogText.value($0.key))=\(Self.text($0.value))" }.joined()

@@ -51,6 +51,13 @@ struct RotatingFile: ~Copyable {
         return lines.firstIndex(of: newline).map { lines[...$0] } ?? lines
     }
 
+    /// Opens the file anew, after another program has put it aside. The old one goes on when that fails.
+    mutating func reopen() throws(SystemError) {
+        let fresh = try Self.open(path)
+        close(file)
+        (file, size) = fresh
+    }
+
     private mutating func putAside() throws(SystemError) {
         for number in stride(from: backups, to: 1, by: -1) {
             rename("\(path).\(number - 1)", "\(path).\(number)")
@@ -69,9 +76,14 @@ struct RotatingFile: ~Copyable {
         var status = stat()
         return (file, fstat(file, &status) == 0 ? Int(status.st_size) : 0)
     }
+
+    /// A descriptor, or -1 and an error. Readable by the owner and the group: lines name clients' addresses.
+    static func openForAppending(_ path: String) -> Int32 {
+        systemOpen(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+    }
 }
 
-/// Readable by the owner and the group: lines name clients' addresses.
-private func openForAppending(_ path: String) -> Int32 {
-    open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+/// `open`, whose name the file's own method hides.
+private func systemOpen(_ path: String, _ flags: Int32, _ mode: mode_t) -> Int32 {
+    open(path, flags, mode)
 }

@@ -11,8 +11,8 @@ extension FieldDefinition {
         list(
             key, .transport,
             "Ways in that are offered: faketls, padded and obfuscated2 (abridged and intermediate framing) need a"
-                + " secret; open is obfuscated2 without one and plain has no obfuscation at all: both let everybody"
-                + " in and are for private networks.",
+                + " secret; open is obfuscated2 without one, plain has no obfuscation at all, and http takes MTProto in"
+                + " HTTP requests (POST /api): these let everybody in and are for private networks.",
             example: ["faketls", "padded"],
             load: { TransportName.names(of: $0[keyPath: path]) },
             store: { $1[keyPath: path] = TransportName.transports(named: $0 ?? []) }

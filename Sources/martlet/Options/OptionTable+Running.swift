@@ -34,7 +34,26 @@ enum RunningOptions: OptionSection {
         ),
         .value(
             "log.format", flag: "log-format", \.configuration.log.format, .word(placeholder: "FORMAT"),
-            "text for people, json for programs.", example: "json"
+            "text for people, json for programs, journald for systemd's journal; auto is journald where systemd reads"
+                + " stderr, else text.",
+            example: "json"
+        ),
+        .list(
+            "log.levels", flag: "log-levels", .subsystemLevel,
+            "Levels of single subsystems (clients, routes, middle-proxies, users, server) instead of log.level.",
+            example: ["routes=debug", "clients=warning"],
+            load: { settings in
+                LogSubsystem.allCases.compactMap { name in
+                    settings.configuration.log.levels[name].map { SubsystemLevel(subsystem: name, level: $0) }
+                }
+            },
+            store: { levels, settings in
+                settings.configuration.log.levels = Dictionary(
+                    (levels ?? []).map { ($0.subsystem, $0.level) }, uniquingKeysWith: { $1 })
+            }
+        ),
+        .toggle(
+            "log.syslog", flag: "log-syslog", \.configuration.log.usesSyslog, "Log to the system's log (syslog), too."
         ),
         .value(
             "log.file", flag: "log-file", \.configuration.log.file, .path, absence: nil,
@@ -52,6 +71,11 @@ enum RunningOptions: OptionSection {
             "state_dir", flag: "state-dir", \.stateDirectory, .path, absence: nil,
             "Directory for what outlives a restart; without it $XDG_STATE_HOME/martlet or ~/.local/state/martlet.",
             example: "/var/lib/martlet"
+        ),
+        .value(
+            "user", flag: "user", \.configuration.user, .account, absence: nil,
+            "Account that a process of root's goes over to once its sockets are bound and its files are read.",
+            example: "martlet"
         ),
     ]
 

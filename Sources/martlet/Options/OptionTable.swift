@@ -9,7 +9,7 @@ protocol OptionSection: Sendable {
 enum OptionTable {
     static let sections: [any OptionSection.Type] = [
         ListeningOptions.self, StrangerOptions.self, LimitOptions.self, RouteOptions.self, MiddleProxyOptions.self,
-        RunningOptions.self,
+        RunningOptions.self, AdminOptions.self,
     ]
 
     static let all: [OptionDefinition] = sections.flatMap { $0.options }

@@ -128,6 +128,22 @@ extension ValueForm where Value == String {
         }
     }
 
+    /// An account of the system.
+    static var account: Self {
+        Self(placeholder: "ACCOUNT") { text, _ throws(InvalidValue) in
+            let isName = text.utf8.allSatisfy { byte in
+                (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || "_-.@$".utf8.contains(byte)
+            }
+            // 32 is the longest that useradd makes.
+            guard isName, (1...32).contains(text.utf8.count), !text.hasPrefix("-") else {
+                throw InvalidValue("is not the name of an account", example: "nobody")
+            }
+            return text
+        } print: {
+            $0
+        }
+    }
+
     /// Anything for people to read, on one line.
     static var note: Self {
         Self(placeholder: "TEXT") { text, _ throws(InvalidValue) in

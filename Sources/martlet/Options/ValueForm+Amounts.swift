@@ -122,6 +122,7 @@ enum TransportName: String, CaseIterable, Sendable {
     case obfuscated2
     case open
     case plain
+    case http
 
     var transport: ClientTransports {
         switch self {
@@ -130,6 +131,7 @@ enum TransportName: String, CaseIterable, Sendable {
         case .obfuscated2: .obfuscated2
         case .open: .open
         case .plain: .plain
+        case .http: .http
         }
     }
 

@@ -1,5 +1,4 @@
 import Logging
-import NIOPosix
 import ProxyEngine
 import ProxyPolicy
 import ProxyStore
@@ -23,19 +22,26 @@ struct RunningUsers: Service {
     private enum News: Sendable {
         case changed([UserEntry])
         case closeNow(String)
+        /// Somebody waits until all news before this have been taken.
+        case settle(CheckedContinuation<Void, Never>)
     }
 
     let manager: UserManager
     private let control: ProxyControl
     private let logger: Logger
+    /// What becomes of the counters once another process has the database.
+    let elsewhere: HandoverUsage
     private let news: AsyncStream<News>
+    private let send: AsyncStream<News>.Continuation
 
     init(manager: UserManager, control: ProxyControl, logger: Logger) async {
         self.manager = manager
         self.control = control
+        elsewhere = HandoverUsage(manager: manager, control: control)
         self.logger = logger
         let (news, send) = AsyncStream<News>.makeStream()
         self.news = news
+        self.send = send
         let began = Self.unixTime()
         await manager.use(
             UserManager.Hooks(
@@ -56,13 +62,29 @@ struct RunningUsers: Service {
         var configuration = loaded.configuration
         var notes: [String] = []
         var (manager, entries) = try await open(configuration, declaredIn: declaredIn)
-        let keepsSecret = access(SecretStore(directory: configuration.stateDirectory).path, F_OK) == 0
-        if !loaded.declaresUsers, entries.isEmpty || keepsSecret {
+        if usesKeptSecret(loaded, hasOthers: !entries.isEmpty) {
             try await manager?.close()
             (configuration, notes) = try loaded.withSecrets()
             (manager, entries) = try await open(configuration, declaredIn: declaredIn)
         }
         return OpenedUsers(configuration: configuration, manager: manager, entries: entries, notes: notes)
+    }
+
+    /// Whether the secret of the state directory is one of those in force.
+    ///
+    /// - Parameter hasOthers: there are users whom commands have added.
+    static func usesKeptSecret(_ loaded: LoadedConfiguration, hasOthers: Bool) -> Bool {
+        guard !loaded.declaresUsers else { return false }
+        return !hasOthers || access(SecretStore(directory: loaded.configuration.stateDirectory).path, F_OK) == 0
+    }
+
+    /// Returns when all changes so far are in force.
+    func settled() async {
+        await withCheckedContinuation { continuation in
+            // Nobody takes news any more when the server has stopped.
+            if case .enqueued = send.yield(.settle(continuation)) { return }
+            continuation.resume()
+        }
     }
 
     private static func open(
@@ -92,6 +114,7 @@ struct RunningUsers: Service {
             switch item {
             case .changed(let entries): await control.replaceUsers(entries)
             case .closeNow(let name): await control.endSessions(of: name)
+            case .settle(let continuation): continuation.resume()
             }
         }
     }
@@ -107,6 +130,10 @@ struct RunningUsers: Service {
     private func record(isLast: Bool = false, isQuiet: Bool = false) async -> Bool {
         let deltas = await control.takeUsage()
         do {
+            if await elsewhere.hasBegun {
+                try await elsewhere.send(deltas, isLast: isLast)
+                return true
+            }
             if !deltas.isEmpty || isLast { try await manager.record(deltas) }
             if isLast { try await manager.close() }
             return true
@@ -132,26 +159,4 @@ struct OpenedUsers: Sendable {
     var manager: UserManager?
     var entries: [UserEntry]
     var notes: [String]
-}
-
-/// The control socket of a running server. A server that cannot have it, because another one of the same state directory
-/// does, serves its clients all the same.
-struct ControlSocketService: Service {
-    let desk: ControlDesk
-    let directory: String
-    let logger: Logger
-
-    func run() async throws {
-        let desk = desk
-        let server = ControlServer(directory: directory, group: MultiThreadedEventLoopGroup.singleton) { request in
-            await desk.answer(request)
-        }
-        do {
-            try await server.run()
-        } catch {
-            logger.warning(
-                "commands such as `martlet users` cannot reach this server", metadata: ["because": "\(error)"])
-            try? await gracefulShutdown()
-        }
-    }
 }

@@ -41,12 +41,7 @@ struct UserDesk {
 
     /// - Throws: an exit code, after everything that is wrong with the configuration was written to stderr.
     init(_ flags: UserPlaceFlags, host: HostEnvironment = .current) throws(ExitCode) {
-        var source = GivenSource()
-        if let directory = flags.stateDirectory {
-            let flag = ConfigurationError.Source.flag("--state-dir")
-            source.values["state_dir"] = GivenValue(
-                items: [.init(text: directory, source: flag)], source: flag, directory: host.workingDirectory)
-        }
+        let source = flags.stateDirectory.map { GivenSource.stateDirectory($0, host) } ?? GivenSource()
         do throws(ConfigurationFailure) {
             loaded = try ConfigurationLoader(flags: source, file: flags.file, host: host).load()
         } catch {
@@ -109,11 +104,12 @@ extension StoreError {
 }
 
 extension ControlError {
-    fileprivate var exitStatus: ExitStatus {
+    var exitStatus: ExitStatus {
         switch code {
         case .badRequest, .invalid, .notFound, .exists, .declared, .tooLong: .usage
         case .store: .cannotCreate
-        case .busy, .timeout, .notRunning: .unavailable
+        case .configuration: .configuration
+        case .busy, .timeout, .notRunning, .restart: .unavailable
         }
     }
 }

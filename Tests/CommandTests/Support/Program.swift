@@ -2,7 +2,7 @@ import Foundation
 import ProxyTestKit
 
 /// What a program said and how it ended.
-struct ProgramResult {
+struct ProgramResult: Sendable {
     var output: String
     var errors: String
     var status: Int32
@@ -35,14 +35,16 @@ func run(_ path: String, _ arguments: [String], variables: [String: String] = [:
 }
 
 /// A program that was started, with what it has said so far.
-final class RunningProgram {
+final class RunningProgram: Sendable {
     private let process: ChildProcess
     private let output: Collected
     private let errors: Collected
 
-    init(_ path: String, _ arguments: [String], variables: [String: String]) throws {
+    /// - Parameter sockets: descriptors that it inherits, as 3, 4 and so on.
+    init(_ path: String, _ arguments: [String], variables: [String: String], sockets: [Int32] = []) throws {
         process = try ChildProcess(
-            [path] + arguments, environment: ["PATH": "/usr/bin:/bin"].merging(variables) { $1 })
+            [path] + arguments, environment: ["PATH": "/usr/bin:/bin"].merging(variables) { $1 },
+            descriptors: sockets)
         output = Collected(process.output)
         errors = Collected(process.errors)
     }

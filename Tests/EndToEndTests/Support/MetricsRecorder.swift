@@ -1,4 +1,6 @@
+import CoreMetrics
 import Metrics
+import ProxyAdmin
 import ProxyTestKit
 import Synchronization
 
@@ -21,10 +23,12 @@ final class MetricsRecorder: MetricsFactory {
     }
 
     private let cells = Mutex<[String: [Cell]]>([:])
+    /// The same once more, as the program keeps it.
+    let registry = MetricsRegistry()
 
     /// Makes whatever has metrics; they are kept here.
     func collecting<Value>(_ make: () -> Value) -> Value {
-        withMetricsFactory(self, make)
+        withMetricsFactory(MultiplexMetricsHandler(factories: [self, registry]), make)
     }
 
     /// What stands in a metric now: `name` alone, or with its labels as `name{label=value}`.

@@ -141,14 +141,14 @@ import Testing
         #expect(throws: AdmissionLimits.Refusal.halfOpenAddress) { try limits.identify(&second, as: one, now: 0) }
         #expect(limits.halfOpen == 2)
         try limits.identify(&second, as: two, now: 0)
-        #expect(limits.groupCount == 6)
+        #expect(limits.groupCount == 10)
         // A refused move leaves it where it was.
         #expect(throws: AdmissionLimits.Refusal.halfOpenAddress) { try limits.identify(&second, as: one, now: 0) }
-        #expect(limits.groupCount == 6)
+        #expect(limits.groupCount == 10)
         // To the same address again: still one.
         try limits.identify(&second, as: two, now: 0)
         try limits.identify(&second, as: nil, now: 0)
-        #expect(limits.groupCount == 3)
+        #expect(limits.groupCount == 5)
         limits.close(&first)
         limits.close(&second)
         #expect(limits.groupCount == 0)
@@ -200,7 +200,7 @@ import Testing
         try limits.identify(&one, as: address("9.9.9.9"), now: 0)
         #expect(limits.connections == 1)
         #expect(limits.halfOpen == 1)
-        #expect(limits.groupCount == 3)
+        #expect(limits.groupCount == 5)
     }
 
     @Test func `Limits of zero admit nobody`() throws {

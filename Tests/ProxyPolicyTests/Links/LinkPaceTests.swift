@@ -140,4 +140,14 @@ import Testing
         #expect(pace.queued(1, queue: 501, now: 0) == pause)
         #expect(pace.queued(1, queue: 1_001, now: 0) == LinkPace.Verdict(reading: .resume, letGo: [1]))
     }
+
+    @Test func `A new bound holds from the next look on`() {
+        var pace = pace(5)
+        for id in 2...5 as ClosedRange<UInt64> { #expect(pace.queued(id, queue: 0, now: 0) == nothing) }
+        #expect(pace.queued(1, queue: 2_000_000, now: 0) == nothing)
+        pace.setHardBound(1_000_000)
+        #expect(pace.queued(1, queue: 2_000_001, now: 1).letGo == [1])
+        pace.setHardBound(hard)
+        #expect(pace.queued(2, queue: 2_000_000, now: 2) == nothing)
+    }
 }

@@ -241,4 +241,17 @@ import Testing
         plan.clientWaits()
         #expect(plan.tick(now: 1_000_000) == [])
     }
+
+    @Test func `Fewer links let those that are too many run empty, more are opened as clients ask`() throws {
+        var (plan, links) = try ready(3)
+        plan.maximum = 1
+        #expect(closed(&plan, 1) == [])
+        #expect(plan.count == 3)
+        #expect(plan.clientBound(now: 2) == links[0])
+        #expect(plan.wanted(now: 2) == 1)
+        plan.maximum = 0
+        #expect(plan.maximum == 1)
+        plan.maximum = 4
+        #expect(plan.wanted(now: 3) == 3)
+    }
 }

@@ -223,4 +223,16 @@ import Testing
             #expect(pool.count <= size)
         }
     }
+
+    @Test func `A smaller pool gives its oldest back, a larger one opens more`() throws {
+        var pool = try filled(3)
+        #expect(pool.resize(to: 1, maximumAge: Self.age) == [0, 1])
+        #expect(pool.wanted(now: 10) == 0)
+        #expect(pool.resize(to: 2, maximumAge: Self.age) == [])
+        #expect(pool.wanted(now: 10) == 1)
+        #expect(pool.resize(to: 2, maximumAge: 5) == [])
+        #expect(pool.take(now: 10) == nil)
+        #expect(pool.resize(to: 0, maximumAge: 5) == [2])
+        #expect(pool.wanted(now: 10) == 0)
+    }
 }

@@ -1,7 +1,7 @@
-import TOMLKit
+package import TOMLKit
 
 /// A value of a TOML document, freed from the parser's own types.
-indirect enum TOMLNode {
+package indirect enum TOMLNode {
     case table([(key: String, value: TOMLNode)])
     case array([TOMLNode])
     /// A string, number or truth value as text.
@@ -9,11 +9,11 @@ indirect enum TOMLNode {
     /// A date or time: nothing in the configuration is one.
     case other(String)
 
-    init(_ table: TOMLTable) {
+    package init(_ table: TOMLTable) {
         self = .table(table.keys.compactMap { key in table[key].map { (key, TOMLNode($0)) } })
     }
 
-    init(_ value: some TOMLValueConvertible) {
+    package init(_ value: some TOMLValueConvertible) {
         if let table = value.table {
             self.init(table)
         } else if let array = value.array {

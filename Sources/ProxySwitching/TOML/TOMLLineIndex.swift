@@ -3,8 +3,11 @@
 /// The parser's interface gives positions for syntax errors alone. This index walks over a text that the parser has
 /// accepted and notes the line of every value; elements of arrays are numbered, so the second of `routes.dc_ip` has
 /// the path `["routes", "dc_ip", "1"]`. A text that the parser would refuse gives an incomplete index, never more.
-struct TOMLLineIndex {
+package struct TOMLLineIndex {
     private var lines: [[String]: Int] = [:]
+    /// The line of the first table header whose name does not begin like one: the parser ends the program over it
+    /// (observed: toml++ as TOMLKit 0.6 has it, an assertion in parse_key).
+    package private(set) var malformedHeader: Int?
 
     private var rest: ArraySlice<UInt8>
     private var line = 1
@@ -13,13 +16,13 @@ struct TOMLLineIndex {
     /// How many tables each array of tables has so far.
     private var arrayCounts: [[String]: Int] = [:]
 
-    init(_ text: String) {
+    package init(_ text: String) {
         rest = Array(text.utf8)[...]
         while !rest.isEmpty { scanLine() }
     }
 
     /// The line, counted from 1, of the value at a path, or of the nearest thing above it that has one.
-    func line(of path: [String]) -> Int? {
+    package func line(of path: [String]) -> Int? {
         var path = path
         while !path.isEmpty {
             if let line = lines[path] { return line }
@@ -43,6 +46,8 @@ struct TOMLLineIndex {
         advance()
         let isArray = rest.first == UInt8(ascii: "[")
         if isArray { advance() }
+        skipBlanks()
+        if let first = rest.first, !Self.beginsKey(first), malformedHeader == nil { malformedHeader = line }
         let parts = scanKey(until: UInt8(ascii: "]"))
         var path: [String] = []
         for (index, part) in parts.enumerated() {
@@ -58,6 +63,11 @@ struct TOMLLineIndex {
             note(path)
         }
         table = path
+    }
+
+    /// Letters, digits, - and _ of bare keys, and quotation marks.
+    private static func beginsKey(_ byte: UInt8) -> Bool {
+        (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte & 0xDF) || "-_\"'".utf8.contains(byte)
     }
 
     private mutating func scanPair(in base: [String]) {

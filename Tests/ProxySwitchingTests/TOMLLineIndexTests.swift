@@ -1,6 +1,6 @@
 import Testing
 
-@testable import martlet
+@testable import ProxySwitching
 
 @Suite
 struct TOMLLineIndexTests {
@@ -78,5 +78,23 @@ struct TOMLLineIndexTests {
         for garbage in ["[", "]", "=", "[[[", "a=[[[", "a={{{", "\"", "a=\"\"\"", "a=[,,,", "'\n'", "a={b={c=["] {
             _ = TOMLLineIndex(garbage)
         }
+    }
+}
+
+/// Texts over which the parser would end the program.
+@Suite struct MalformedHeaderTests {
+    @Test(arguments: ["[=]", "[,]", "a = 1\n[#]", "[(]", "[é]", "[.a]", "[[=]]", "[[\n", "[ $ ]"])
+    func `A header without a name is refused with its line`(text: String) throws {
+        let line = text.contains("a = 1") ? 2 : 1
+        let error = try #require(throws: SwitchingError.self) { try ForeignNode.toml(text).text }
+        #expect(error.line == line)
+    }
+
+    @Test(arguments: [
+        "[a]", "[ 'b c' ]", "[[\"d\"]]", "a = [\n  [+1, 2],\n  [{b = 1}],\n]", "a = '''\n[=]\n'''", "[-]", "[1.2]",
+    ])
+    func `Other texts are not`(text: String) throws {
+        #expect(TOMLLineIndex(text).malformedHeader == nil)
+        _ = try ForeignNode.toml(text)
     }
 }
