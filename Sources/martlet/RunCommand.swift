@@ -50,7 +50,8 @@ struct RunCommand: AsyncParsableCommand {
 
     @ArgumentParser.Flag(
         name: .customLong("take-over"),
-        help: "Take over from the server that runs on the state directory, without losing a connection. (MARTLET_TAKE_OVER)"
+        help:
+            "Take over from the server that runs on the state directory, without losing a connection. (MARTLET_TAKE_OVER)"
     )
     var takesOver = false
 
@@ -175,6 +176,10 @@ struct ServerRun {
                     .init(service: server, successTerminationBehavior: .gracefullyShutdownGroup),
                     .init(service: watch, successTerminationBehavior: .ignore),
                 ], gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet))
+        return await run(group, logger)
+    }
+
+    private func run(_ group: ServiceGroup, _ logger: Logger) async -> ExitStatus {
         do {
             try await group.run()
             return .success

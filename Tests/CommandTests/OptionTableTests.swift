@@ -138,7 +138,10 @@ struct OptionTableTests {
 
     @Test(
         arguments: [
-            ("listen.accept = [\"faketsl\"]", "is not one of faketls, padded, obfuscated2, open, plain, http; did you mean"),
+            (
+                "listen.accept = [\"faketsl\"]",
+                "is not one of faketls, padded, obfuscated2, open, plain, http; did you mean"
+            ),
             ("listen.accept = []", "is empty, so nobody could connect"),
             ("listen.keepalive = \"1s\"", "is out of range; expected 5s to 2h"),
             ("listen.keepalive = \"5500ms\"", "is not a whole number of seconds"),

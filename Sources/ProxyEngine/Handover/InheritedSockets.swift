@@ -47,7 +47,8 @@ package struct InheritedSockets: Sendable {
             throw ProxyError(
                 code: .cannotListen,
                 message: "the service manager passes \(given), and the configuration listens on \(wanted)",
-                hint: "name \(stray.place) in the configuration, or give the socket unit the same addresses; port 0 fits none"
+                hint:
+                    "name \(stray.place) in the configuration, or give the socket unit the same addresses; port 0 fits none"
             )
         }
         return (byPlace, left)

@@ -31,7 +31,9 @@ package struct ListeningSocket: Sendable, Equatable {
     ///
     /// - Returns: nil when it is no listening TCP or Unix socket with a place.
     package init?(inherited descriptor: CInt) {
-        guard Self.option(SO_ACCEPTCONN, of: descriptor) == 1, let place = Self.place(of: descriptor) else { return nil }
+        guard Self.option(SO_ACCEPTCONN, of: descriptor) == 1, let place = Self.place(of: descriptor) else {
+            return nil
+        }
         self.init(place: place, descriptor: descriptor, isManaged: true)
     }
 

@@ -123,7 +123,9 @@ struct UnknownArguments {
     }
 
     private static func suggestion(forWord word: String, _ flags: [String]) -> String? {
-        let commands = ["run", "link", "users", "reload", "doctor", "restart", "secret", "config", "healthcheck", "help"]
+        let commands = [
+            "run", "link", "users", "reload", "doctor", "restart", "secret", "config", "healthcheck", "help",
+        ]
         if commands.contains(word) { return "a command goes before its flags: martlet \(word) …" }
         if let command = NearestName.find(word, in: commands) { return "did you mean martlet \(command)?" }
         return NearestName.find("--\(word)", in: flags).map { "did you mean \($0)?" }

@@ -84,7 +84,8 @@ struct ConfigurationLoader: Sendable {
 
     /// The configuration file as it was named; nil: there is none.
     private var namedFile: String? {
-        text == nil ? file ?? host.variables[EnvironmentSource.configurationFile].flatMap { $0.isEmpty ? nil : $0 } : nil
+        text == nil
+            ? file ?? host.variables[EnvironmentSource.configurationFile].flatMap { $0.isEmpty ? nil : $0 } : nil
     }
 
     /// The same from the root.
@@ -99,7 +100,7 @@ struct ConfigurationLoader: Sendable {
             let directory = absolute.split(separator: "/").dropLast().joined(separator: "/")
             return TOMLSource(path: path, directory: "/" + directory).read(text)
         case .failure(let error):
-            let source: ConfigurationError.Source = 
+            let source: ConfigurationError.Source =
                 file == nil ? .environment(EnvironmentSource.configurationFile) : .flag("--config")
             return GivenSource(errors: [
                 ConfigurationError(source: source, problem: "\(quoted(path)) cannot be read: \(error)")

@@ -15,7 +15,8 @@ struct EnvironmentSource {
         var result = GivenSource()
         for (name, text) in variables.sorted(by: { $0.key < $1.key }) {
             guard name.hasPrefix(Self.prefix), name != Self.configurationFile, name != HandoverStart.variable,
-                !text.isEmpty else { continue }
+                !text.isEmpty
+            else { continue }
             if Self.isServiceDiscovery(name, text) {
                 result.notes.append("\(name) looks like a container's service link and was ignored")
                 continue

@@ -80,7 +80,8 @@ actor HandoverGiver {
             return .failure(ControlError(.busy, "another process is taking over", hint: "try again in a moment"))
         }
         guard control.isListening else {
-            return .failure(ControlError(.busy, "the server is starting or stopping", hint: "try again when it is done"))
+            return .failure(
+                ControlError(.busy, "the server is starting or stopping", hint: "try again when it is done"))
         }
         isBusy = true
         do throws(HandoverError) {
@@ -104,6 +105,7 @@ actor HandoverGiver {
             let server = RestartReport.Server(pid: process, version: version)
             successor = server
             await users.elsewhere.begin()
+            ServiceManager.current.notify(.successor(process))
             ServiceManager.current.fallSilent()
             control.leave()
             question.open()

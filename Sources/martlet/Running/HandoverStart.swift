@@ -58,7 +58,8 @@ struct HandoverStart: Sendable {
                     "sockets": "\(sockets.sockets.count)",
                 ])
         } else if takeErrors != nil {
-            throw HandoverProblem("the server that is to be replaced has ended", hint: "start a new one with `martlet run`")
+            throw HandoverProblem(
+                "the server that is to be replaced has ended", hint: "start a new one with `martlet run`")
         } else {
             logger.notice("no server runs on the state directory: there is nothing to take over")
         }

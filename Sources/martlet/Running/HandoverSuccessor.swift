@@ -154,7 +154,9 @@ final class SuccessorProcess: Sendable {
 
     /// In the process that takes over: what comes from now on goes where the one before wrote.
     static func takeErrors(_ variables: [String: String]) -> (@Sendable () -> Void)? {
-        guard let descriptor = variables[marker].flatMap({ Int32($0) }), descriptor == errorsDescriptor else { return nil }
+        guard let descriptor = variables[marker].flatMap({ Int32($0) }), descriptor == errorsDescriptor else {
+            return nil
+        }
         unsetenv(marker)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         // Those that were opened at the very moment at which this process was started. It has no socket of its own yet.

@@ -67,7 +67,8 @@ final class HandoverTaker: Sendable {
             if case .offer(let offer) = message { offer } else { nil }
         }
         guard offer.protocol == HandoverOffer.currentProtocol else {
-            throw HandoverError("version \(LogText.escaped(offer.version)) hands over in another way: restart it plainly")
+            throw HandoverError(
+                "version \(LogText.escaped(offer.version)) hands over in another way: restart it plainly")
         }
         try link.send(.release(version: Martlet.version), within: Patience.message)
         try link.expect(.released, "it let go of the database", within: Patience.release)
@@ -108,7 +109,8 @@ final class HandoverTaker: Sendable {
             }
         } catch {
             abort(error.description)
-            throw HandoverProblem("the running server was not taken over: \(error)", hint: "it goes on; look at its log")
+            throw HandoverProblem(
+                "the running server was not taken over: \(error)", hint: "it goes on; look at its log")
         }
         answerQuestions(control)
     }

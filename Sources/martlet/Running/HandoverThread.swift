@@ -23,7 +23,9 @@ extension HandoverLink {
             throw HandoverError("the other process ended before \(what)")
         }
         if case .abort(let why) = message { throw HandoverError(LogText.escaped(why)) }
-        guard let value = take(message) else { throw HandoverError("the other process said something else than \(what)") }
+        guard let value = take(message) else {
+            throw HandoverError("the other process said something else than \(what)")
+        }
         return value
     }
 

@@ -23,6 +23,9 @@ final class ServiceManager: Sendable {
         case stopping(milliseconds: Int64, status: String)
         case status(String)
         case alive
+        /// That process is the service's main one from now on. Said by the one before it, since its end must not be taken for
+        /// the service's.
+        case successor(Int32)
 
         /// As the protocol has it: one assignment per line.
         var text: String {
@@ -34,6 +37,7 @@ final class ServiceManager: Sendable {
                 "STOPPING=1\nEXTEND_TIMEOUT_USEC=\(milliseconds * 1_000)\nSTATUS=\(Self.line(status))"
             case .status(let text): "STATUS=\(Self.line(text))"
             case .alive: "WATCHDOG=1"
+            case .successor(let process): "MAINPID=\(process)"
             }
         }
 

@@ -104,7 +104,9 @@ import Testing
         #expect(result.status == 69 && result.errors.contains("no server runs"))
     }
 
-    @Test func `After an orderly stop what was seen is known, and after a killing older hellos are refused`() async throws {
+    @Test func `After an orderly stop what was seen is known, and after a killing older hellos are refused`()
+        async throws
+    {
         let site = try await Site()
         let first = try await site.start()
         let port = try first.port

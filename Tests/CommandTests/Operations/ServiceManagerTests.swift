@@ -32,6 +32,8 @@ import Testing
         try await session.exchange([1])
         #expect(try await site.command("restart").status == 0)
         try await ear.expect("READY=1\nMAINPID=", times: 2)
+        // The old one says it too, before its end could be taken for the service's.
+        try await eventually("the old one's word") { ear.heard.contains { $0.hasPrefix("MAINPID=") } }
         let heard = ear.heard
         let pid = try #require(heard.last.flatMap { $0.firstMatch(of: /MAINPID=([0-9]+)/) }.flatMap { Int32($0.1) })
         #expect(pid != server.identifier)

@@ -10,7 +10,8 @@ import Testing
     private func start(_ site: Site, port: Int, sockets: [Int32], _ more: [String] = []) throws -> RunningProgram {
         try RunningProgram(
             "/bin/sh",
-            ["-c", "LISTEN_PID=$$; export LISTEN_PID; exec \"$0\" \"$@\"", Program.path] + site.arguments(port: port, more),
+            ["-c", "LISTEN_PID=$$; export LISTEN_PID; exec \"$0\" \"$@\"", Program.path]
+                + site.arguments(port: port, more),
             variables: ["LISTEN_FDS": "\(sockets.count)", "LISTEN_FDNAMES": "main"], sockets: sockets)
     }
 

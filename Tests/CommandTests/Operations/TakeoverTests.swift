@@ -49,7 +49,8 @@ import Testing
         #expect(try await site.usage().up >= UInt64(sessions.count * 52_000))
     }
 
-    @Test func `What was seen is known to the new one, and what is older than it is not refused for that`() async throws {
+    @Test func `What was seen is known to the new one, and what is older than it is not refused for that`() async throws
+    {
         let site = try await Site()
         let first = try await site.start()
         let port = try first.port

@@ -83,7 +83,8 @@
                     var bytes = [UInt8](repeating: 0, count: 128)
                     var length = socklen_t(bytes.count)
                     let result = bytes.withUnsafeMutableBytes { bytes in
-                        ask(descriptor, bytes.assumingMemoryBound(to: sockaddr.self).baseAddress!, &length)
+                        bytes.assumingMemoryBound(to: sockaddr.self).baseAddress.map { ask(descriptor, $0, &length) }
+                            ?? -1
                     }
                     guard result == 0, length == 16 else { return nil }
                     return Int(bytes[2]) << 8 | Int(bytes[3])
