@@ -128,7 +128,7 @@ struct DeclaredUserTests {
         #expect(try refusals(toml: "users = [1]\n") == ["martlet.toml:1: users: must be a list of tables; \(hint)"])
         #expect(
             try refusals(toml: "[[user]]\nname = \"a\"\n") == [
-                "martlet.toml:1: user: is not a key of martlet; did you mean users?"
+                "martlet.toml:1: user: must be one value; did you mean [[users]]?"
             ])
         let inline = try load(toml: "users = [{ name = \"a\", secret = \"\(Self.key)\" }]\n")
         #expect(inline.configuration.users.map(\.name) == ["a"])

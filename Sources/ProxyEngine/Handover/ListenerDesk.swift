@@ -9,6 +9,7 @@ final class ListenerDesk: Sendable {
         var left: [ListeningSocket] = []
         var loops: [LoopContext] = []
         var group: (any EventLoopGroup)?
+        var isPaused = false
     }
 
     private let state = Locked(State())
@@ -41,13 +42,16 @@ final class ListenerDesk: Sendable {
     }
 
     func accept(_ loops: [LoopContext], _ group: any EventLoopGroup) async throws {
-        state.withLock { ($0.loops, $0.group) = (loops, group) }
+        state.withLock { ($0.loops, $0.group, $0.isPaused) = (loops, group, true) }
         try await resume()
     }
 
-    /// Goes on after ``pause()``.
+    /// Goes on after ``pause()``; without one it does nothing.
     func resume() async throws {
-        let (listeners, loops, group) = state.withLock { ($0.listeners, $0.loops, $0.group) }
+        let (listeners, loops, group) = state.withLock { state in
+            defer { state.isPaused = false }
+            return (state.isPaused ? state.listeners : [], state.loops, state.group)
+        }
         guard let group, !loops.isEmpty else { return }
         for listener in listeners { try await listener.accept(loops, group) }
     }
@@ -62,6 +66,7 @@ final class ListenerDesk: Sendable {
     }
 
     func pause() async {
+        state.withLock { $0.isPaused = true }
         for listener in listeners { await listener.pause() }
     }
 

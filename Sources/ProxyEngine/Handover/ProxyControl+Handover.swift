@@ -31,7 +31,8 @@ extension ProxyControl {
         for loop in state.loops.withLock({ $0 }) { await loop.on { _ in } }
     }
 
-    /// The other process accepts: the server closes its own ends of the sockets, drains, and returns from ``ProxyServer/run()``.
+    /// The other process accepts: the server closes its own ends of the sockets, drains, and returns from
+    /// ``ProxyServer/run()``.
     package func leave() {
         state.listening.letGo()
     }
@@ -48,7 +49,8 @@ extension ProxyControl {
         }
     }
 
-    /// Who of these users may not be here any more, at whatever address: removed, disabled, expired, or the quota is used up.
+    /// Who of these users may not be here any more, at whatever address: removed, disabled, expired, or the quota is
+    /// used up.
     package func refused(_ names: some Sequence<String>) -> [String] {
         let accounts = Dictionary(state.accounts.map { ($0.name, $0) }) { first, _ in first }
         return names.filter { accounts[$0]?.mayStay != true }

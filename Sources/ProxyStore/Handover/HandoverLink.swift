@@ -11,7 +11,7 @@
 ///
 /// One thread uses it at a time.
 package final class HandoverLink: @unchecked Sendable {
-    // Unchecked: whoever holds it makes one call after the other; only `file` is used by several threads, and it is constant.
+    // Unchecked: whoever holds it makes one call after the other; only `file`, a constant, is used by several threads.
 
     /// Descriptors in one message; Linux takes 253.
     private static let descriptorsPart = 64

@@ -8,7 +8,8 @@ package import ProxyPolicy
     import Darwin
 #endif
 
-/// The replay memory between an orderly stop and the next start: `replay.memory` in the state directory, for its owner alone.
+/// The replay memory between an orderly stop and the next start: `replay.memory` in the state directory, for its owner
+/// alone.
 ///
 /// What lies there is complete: it is written when the last connection is gone, and it goes away with the first start
 /// that reads it, before that accepts anybody. After a process that was killed there is none.

@@ -134,7 +134,11 @@ private struct Reader {
             }
         default:
             let expected = definition.isList ? "a text or a list of texts" : "one value"
-            let hint = "for example \(ConfigurationPrinter.assignment(of: definition))"
+            // [[user]] for [[users]]
+            let table = OptionTable.tables.first { $0.name == "\(key)s" && path.count == 1 }
+            let hint =
+                table.map { "did you mean [[\($0.name)]]?" }
+                ?? "for example \(ConfigurationPrinter.assignment(of: definition))"
             fail(path, "must be \(expected)", hint: hint, key: [key])
             return nil
         }

@@ -12,6 +12,7 @@ actor ControlDoor {
     private let server: ControlServer
     private let logger: Logger
     private var listening: ControlServer.Listening?
+    private var isOpen = false
 
     init(directory: String, logger: Logger, answer: @escaping ControlServer.Handler) {
         server = ControlServer(directory: directory, group: MultiThreadedEventLoopGroup.singleton, handler: answer)
@@ -19,8 +20,10 @@ actor ControlDoor {
     }
 
     func open() async {
+        guard !isOpen else { return }
         do throws(StoreError) {
             listening = try await server.start()
+            isOpen = true
         } catch {
             logger.warning(
                 "commands such as `martlet users` cannot reach this server", metadata: ["because": "\(error)"])
@@ -29,6 +32,7 @@ actor ControlDoor {
 
     /// Makes room for another process's. Who is connected may go on.
     func giveWay() async {
+        isOpen = false
         await listening?.stopListening()
     }
 

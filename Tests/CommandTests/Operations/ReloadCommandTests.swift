@@ -6,7 +6,7 @@ import Testing
 @testable import martlet
 
 /// The built program while its configuration changes.
-@Suite(.timeLimit(.minutes(4))) struct ReloadCommandTests {
+@Suite(.serialized, .timeLimit(.minutes(4))) struct ReloadCommandTests {
     private static let annas = "dd000102030405060708090a0b0c0d0e0f"
     private static let berts = "dd101112131415161718191a1b1c1d1e1f"
     private static let reloaded = "configuration reloaded"
@@ -30,14 +30,14 @@ import Testing
         #expect(rename(directory.path("draft"), path) == 0)
     }
 
-    private func start(_ dataCenter: Int, _ arguments: [String] = []) throws -> RunningProgram {
+    private func start(_ dataCenter: Int, _ arguments: [String] = []) async throws -> RunningProgram {
         let server = try RunningProgram(
             Program.path,
             [
                 "run", "--config", path, "--dc-ip", "none", "--no-cfproxy", "--tcp-address",
                 "2:127.0.0.1:\(dataCenter)", "--pool-size", "0",
             ] + arguments, variables: [:])
-        #expect(server.waitForErrors(containing: "listening"))
+        #expect(await server.says("listening"))
         return server
     }
 
@@ -47,21 +47,25 @@ import Testing
         return client
     }
 
-    private func reload(_ arguments: String...) throws -> ProgramResult {
-        try Program.martlet(["reload", "--state-dir", state] + arguments)
+    private func reload(_ arguments: String...) async throws -> ProgramResult {
+        try await martlet(["reload", "--state-dir", state] + arguments)
+    }
+
+    private func martlet(_ arguments: [String]) async throws -> ProgramResult {
+        try await offTasks { Result { try Program.martlet(arguments) } }.get()
     }
 
     @Test func `SIGHUP takes what can change, names what waits, and keeps sessions`() async throws {
         try configure("listen.port = \(port)")
         let dataCenter = try await FakeDataCenter.start(.echo)
-        let server = try start(dataCenter.port)
+        let server = try await start(dataCenter.port)
         let anna = try await client(Self.annas)
         try configure(
             "listen.port = 1\nlimits.per_address = 50\nlog.level = \"debug\"",
             users: ["anna": Self.annas, "bert": Self.berts])
         #expect(kill(server.identifier, SIGHUP) == 0)
-        #expect(server.waitForErrors(containing: "because=SIGHUP"))
-        #expect(server.waitForErrors(containing: "keys=listen.port"))
+        #expect(await server.says("because=SIGHUP"))
+        #expect(await server.says("keys=listen.port"))
         let said = server.saidOnErrors
         #expect(said.contains("users_added=bert"), "\(said)")
         #expect(said.contains("changed=\"limits.per_address, log.level\""), "\(said)")
@@ -71,46 +75,46 @@ import Testing
         // Nobody's secret: a line of the level that is in force now.
         let unknown = try ProxySecret(parsing: "dd" + String(repeating: "ab", count: 16))
         let stranger = try await TelegramClient.knock(port: port, secret: unknown)
-        #expect(server.waitForErrors(containing: "reason=badSecret"))
+        #expect(await server.says("reason=badSecret"))
         await stranger.close()
         try await anna.exchange([4])
         for client in [anna, bert] { await client.close() }
         server.terminate()
-        #expect(server.waitUntilExit().status == 0)
+        await server.expectEnd()
         await dataCenter.stop()
     }
 
     @Test func `A file that is put in the place of another is noticed, a broken one changes nothing`() async throws {
         try configure("listen.port = \(port)")
         let dataCenter = try await FakeDataCenter.start(.echo)
-        let server = try start(dataCenter.port)
+        let server = try await start(dataCenter.port)
         let anna = try await client(Self.annas)
 
         try configure("listen.port = \(port)\nlimits.per_addres = 7\nlog.level = \"loud\"", users: [:])
-        #expect(server.waitForErrors(containing: Self.refused))
-        #expect(server.waitForErrors(containing: "\(path):4: log.level"))
+        #expect(await server.says(Self.refused))
+        #expect(await server.says("\(path):4: log.level"))
         #expect(server.saidOnErrors.contains("\(path):3: limits.per_addres"))
         try await anna.exchange([5])
         await (try await client(Self.annas)).close()
-        let answer = try reload()
+        let answer = try await reload()
         #expect(answer.status == 78)
         #expect(answer.errors.contains("the configuration is wrong: nothing was changed"), "\(answer.errors)")
         #expect(answer.errors.contains("\(path):3: limits.per_addres: ") && answer.errors.contains("\(path):4: "))
-        let json = try reload("--json")
+        let json = try await reload("--json")
         #expect(json.status == 78)
         let failure = try JSONDecoder().decode(Refused.self, from: Data(json.output.utf8))
         #expect(!failure.ok && failure.error.code == "configuration" && failure.error.details.count == 2)
-        let own = try Program.martlet(["reload", "--config", path])
+        let own = try await martlet(["reload", "--config", path])
         #expect(own.status == 78 && own.errors.contains("\(path):3: "), "\(own.errors)")
 
         try configure("listen.port = \(port)", users: ["bert": Self.berts])
-        #expect(server.waitForErrors(containing: Self.reloaded))
+        #expect(await server.says(Self.reloaded))
         #expect(server.saidOnErrors.contains("users_removed=anna"))
         await (try await client(Self.berts)).close()
         try await anna.exchange([6])
         await anna.close()
         server.terminate()
-        #expect(server.waitUntilExit().status == 0)
+        await server.expectEnd()
         await dataCenter.stop()
     }
 
@@ -146,13 +150,13 @@ import Testing
     @Test func `The command tells what came of it`() async throws {
         try configure("listen.port = \(port)")
         let dataCenter = try await FakeDataCenter.start(.echo)
-        let server = try start(dataCenter.port)
-        #expect(try reload().output == "nothing has changed\n")
+        let server = try await start(dataCenter.port)
+        #expect(try await reload().output == "nothing has changed\n")
 
         try configure(
             "listen.port = 1\nmask.host = \"example.com\"\nrelay.buffer_kb = 64",
             users: ["anna": Self.berts, "carl": Self.annas])
-        let text = try reload()
+        let text = try await reload()
         #expect(text.status == 0)
         // The server may have noticed before it was asked; then it says so.
         let told = text.output + text.errors
@@ -161,52 +165,52 @@ import Testing
         }
         #expect(text.output.hasSuffix("\nwaits for a restart: listen.port, relay.buffer_kb\n"))
         await (try await client(Self.berts)).close()
-        let json = try reload("--json")
+        let json = try await reload("--json")
         let report = try JSONDecoder().decode(Report.self, from: Data(json.output.utf8))
         #expect(report.ok && report.reloaded.changed == [])
         #expect(report.reloaded.needsRestart == ["listen.port", "relay.buffer_kb"])
 
         // A command's user keeps his name.
-        #expect(try Program.martlet(["users", "add", "zoe", "--state-dir", state]).status == 0)
+        #expect(try await martlet(["users", "add", "zoe", "--state-dir", state]).status == 0)
         try configure("listen.port = 1", users: ["zoe": Self.annas])
-        let clash = try reload()
+        let clash = try await reload()
         #expect(clash.status == 64, "\(clash.errors)")
         #expect(clash.errors.contains("user \"zoe\" of \(path) has the name of user \"zoe\""), "\(clash.errors)")
         await (try await client(Self.berts)).close()
         server.terminate()
-        #expect(server.waitUntilExit().status == 0)
+        await server.expectEnd()
         await dataCenter.stop()
     }
 
-    @Test func `Without a server there is nobody to tell`() throws {
+    @Test func `Without a server there is nobody to tell`() async throws {
         try configure()
-        let answer = try reload()
+        let answer = try await reload()
         #expect(answer.status == 69 && answer.errors.contains("no server runs"))
-        let json = try Program.martlet(["reload", "--config", path, "--json"])
+        let json = try await martlet(["reload", "--config", path, "--json"])
         #expect(json.status == 69 && json.output.contains(#""code":"not_running""#))
-        #expect(try Program.martlet(["reload", "--nonsense"]).status == 64)
+        #expect(try await martlet(["reload", "--nonsense"]).status == 64)
     }
 
     @Test func `A bridge without a file reloads as well, and its kept secret gives way to declared users`() async throws
     {
         try directory.write("", to: "martlet.toml")
         let dataCenter = try await FakeDataCenter.start(.echo)
-        let server = try start(dataCenter.port, ["--state-dir", state, "--port", "\(port)"])
+        let server = try await start(dataCenter.port, ["--state-dir", state, "--port", "\(port)"])
         #expect(kill(server.identifier, SIGHUP) == 0)
-        #expect(server.waitForErrors(containing: "nothing has changed"))
+        #expect(await server.says("nothing has changed"))
         let kept = try String(contentsOfFile: "\(state)/secret", encoding: .utf8).trimmingCharacters(in: .newlines)
         let client = try await client(kept)
-        #expect(try reload().output == "nothing has changed\n")
+        #expect(try await reload().output == "nothing has changed\n")
         try configure()
-        #expect(server.waitForErrors(containing: "users_added=anna users_removed=default"))
+        #expect(await server.says("users_added=anna users_removed=default"))
         await (try await self.client(Self.annas)).close()
         try directory.write("", to: "martlet.toml")
-        #expect(server.waitForErrors(containing: "users_added=default users_removed=anna"))
+        #expect(await server.says("users_added=default users_removed=anna"))
         try await client.exchange([9])
         await (try await self.client(kept)).close()
         await client.close()
         server.terminate()
-        #expect(server.waitUntilExit().status == 0)
+        await server.expectEnd()
         await dataCenter.stop()
     }
 }
