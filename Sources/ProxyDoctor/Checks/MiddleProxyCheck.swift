@@ -78,7 +78,7 @@ struct MiddleProxyCheck {
         read: @Sendable ([UInt8]) -> Result<Value, Unusable>
     ) async -> (Value?, Finding) {
         if let file {
-            guard let bytes = SystemFile.bytes(file, limit: Self.longestDocument) else {
+            guard let bytes = SmallFile.bytes(file, limit: Self.longestDocument) else {
                 return (nil, unusable(name, "\(file) cannot be read", ["ls -l \(file)"]))
             }
             switch read(bytes) {
@@ -100,7 +100,7 @@ struct MiddleProxyCheck {
         case .failure(let failure): why = "\(failure)"
         }
         let directory = patient.configuration.stateDirectory
-        let copy = directory.isEmpty ? nil : SystemFile.bytes("\(directory)/\(stored)", limit: Self.longestDocument)
+        let copy = directory.isEmpty ? nil : SmallFile.bytes("\(directory)/\(stored)", limit: Self.longestDocument)
         guard let copy, case .success(let value) = read(copy) else {
             return (nil, unusable(name, "\(url): \(why)", []))
         }

@@ -1,3 +1,4 @@
+import ProxyEngine
 import ProxyPolicy
 import ProxyStore
 
@@ -28,7 +29,7 @@ struct SystemChecks {
     /// Of the running server, else of this process: both are started by the same account.
     private var descriptors: UInt64? {
         guard let process = patient.server.status?.pid,
-            let text = SystemFile.text("/proc/\(process)/limits"), let limit = FileLimitVerdict.limit(in: text)
+            let text = SmallFile.read("/proc/\(process)/limits"), let limit = FileLimitVerdict.limit(in: text)
         else { return patient.openFileLimit }
         return limit == .max ? nil : limit
     }
@@ -45,13 +46,13 @@ struct SystemChecks {
         let pages = sysconf(CInt(_SC_PHYS_PAGES))
         let physical = pages > 0 ? UInt64(pages) * UInt64(sysconf(CInt(_SC_PAGESIZE))) : nil
         let cgroup = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"].lazy
-            .compactMap { SystemFile.text($0, limit: 64) }.compactMap { MemoryLimit.limit(fileText: $0) }.first
+            .compactMap { SmallFile.read($0, limit: 64) }.compactMap { MemoryLimit.limit(fileText: $0) }.first
         return [
             MemoryVerdict.finding(
                 budget: patient.configuration.limits.memoryBytes
                     ?? MemoryLimit.budget(physical: physical, cgroup: cgroup),
                 total: [physical, cgroup].compactMap { $0 }.min(), wanted: patient.configuration.limits.connections,
-                available: SystemFile.text("/proc/meminfo").flatMap { MemoryVerdict.available(in: $0) })
+                available: SmallFile.read("/proc/meminfo").flatMap { MemoryVerdict.available(in: $0) })
         ]
     }
 
@@ -63,7 +64,7 @@ struct SystemChecks {
         }
         let settings = Dictionary(
             uniqueKeysWithValues: KernelVerdict.names.compactMap { name in
-                SystemFile.text("/proc/sys/" + name.replacing(".", with: "/"), limit: 4_096).map { (name, $0) }
+                SmallFile.read("/proc/sys/" + name.replacing(".", with: "/"), limit: 4_096).map { (name, $0) }
             })
         guard !settings.isEmpty else { return [.skipped(.kernel, nil, "this system does not tell")] }
         return KernelVerdict.findings(settings, connections: connections)

@@ -1,3 +1,5 @@
+import ProxyEngine
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -11,7 +13,7 @@ struct PortOwner: Equatable {
 
     /// Everybody who has such a socket open: a server and the one that it takes over from, or a service manager.
     static func find(_ port: Int) -> [PortOwner] {
-        let tables = ["/proc/net/tcp", "/proc/net/tcp6"].compactMap { SystemFile.text($0, limit: 16 << 20) }
+        let tables = ["/proc/net/tcp", "/proc/net/tcp6"].compactMap { SmallFile.read($0, limit: 16 << 20) }
         let sockets = Set(tables.flatMap { listeners(in: $0, port: port) }.map { "socket:[\($0)]" })
         guard !sockets.isEmpty else { return [] }
         let files = FileManager.default
@@ -22,7 +24,7 @@ struct PortOwner: Equatable {
                 (try? files.destinationOfSymbolicLink(atPath: "\(directory)/\(entry)")).map(sockets.contains) == true
             }
             guard hasOne else { return nil }
-            let command = SystemFile.text("/proc/\(name)/comm", limit: 256) ?? ""
+            let command = SmallFile.read("/proc/\(name)/comm", limit: 256) ?? ""
             return PortOwner(name: String(command.filter { !$0.isNewline }), process: process)
         }
     }

@@ -7,9 +7,9 @@
 #endif
 
 /// Files that are read and replaced as a whole.
-enum SmallFile {
+package enum SmallFile {
     /// - Returns: nil when the file cannot be read or is longer than `limit` bytes.
-    static func bytes(_ path: String, limit: Int) -> [UInt8]? {
+    package static func bytes(_ path: String, limit: Int) -> [UInt8]? {
         guard let file = fopen(path, "re") else { return nil }
         defer { fclose(file) }
         var content: [UInt8] = []
@@ -22,12 +22,13 @@ enum SmallFile {
         return content.count <= limit && ferror(file) == 0 ? content : nil
     }
 
-    static func read(_ path: String, limit: Int) -> String? {
+    /// The same as text; files in which the system tells about itself are short.
+    package static func read(_ path: String, limit: Int = 64 << 10) -> String? {
         bytes(path, limit: limit).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Replaces the file in one step, so that a reader sees the old content or the new one.
-    static func write(_ content: [UInt8], to path: String) -> Bool {
+    package static func write(_ content: [UInt8], to path: String) -> Bool {
         let temporary = path + ".new"
         guard let file = fopen(temporary, "we") else { return false }
         let isWritten = fwrite(content, 1, content.count, file) == content.count
@@ -38,5 +39,5 @@ enum SmallFile {
         return true
     }
 
-    static func write(_ text: String, to path: String) -> Bool { write(Array(text.utf8), to: path) }
+    package static func write(_ text: String, to path: String) -> Bool { write(Array(text.utf8), to: path) }
 }

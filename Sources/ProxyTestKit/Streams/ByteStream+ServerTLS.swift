@@ -24,7 +24,14 @@ extension ByteStream {
                     return goOn.futureResult
                 }
             )
-            try channel.pipeline.syncOperations.addHandler(sniffer, position: .after(tap.value))
+            do {
+                try channel.pipeline.syncOperations.addHandler(sniffer, position: .after(tap.value))
+            } catch {
+                // The client is gone already.
+                name.fail(error)
+                goOn.fail(error)
+                throw error
+            }
             let secured = eventLoop.makePromise(of: Void.self)
             handler.value.waitUntilSecured(secured)
             secured.futureResult.whenFailure { error in

@@ -81,7 +81,7 @@ private final class Collected: @unchecked Sendable {
     init(_ handle: FileHandle) {
         Thread.detachNewThread { [self] in
             while true {
-                let chunk = handle.availableData
+                let chunk = Self.chunk(of: handle.fileDescriptor)
                 condition.lock()
                 bytes += chunk
                 isAtEnd = chunk.isEmpty
@@ -89,6 +89,16 @@ private final class Collected: @unchecked Sendable {
                 condition.unlock()
                 if chunk.isEmpty { return }
             }
+        }
+    }
+
+    /// What there is; nothing at the end. Foundation's own call ends the process when a signal comes in between.
+    private static func chunk(of descriptor: Int32) -> Data {
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = read(descriptor, &chunk, chunk.count)
+            if count >= 0 { return Data(chunk.prefix(count)) }
+            guard errno == EINTR else { return Data() }
         }
     }
 

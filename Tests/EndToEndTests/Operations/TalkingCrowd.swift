@@ -46,6 +46,11 @@ final class Talker: Sendable {
         }
     }
 
+    /// Waits until it finds that its session has ended.
+    func findsItsEnd() async throws {
+        try await eventually(timeout: .seconds(60), "the end of a session") { self.failure.withLock { $0 } != nil }
+    }
+
     /// Stops after the message that is on its way.
     ///
     /// - Returns: SHA-256 of all that was sent.
