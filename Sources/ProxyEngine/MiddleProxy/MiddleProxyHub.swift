@@ -11,13 +11,13 @@ final class MiddleProxyHub: DeadlineOwner {
     /// A batch of this size takes longer to encrypt alone than its share of a common pass with others: it waits for a
     /// moment that nobody notices in an upload.
     private static let patientBytes = 64 << 10
-    private static let patience = TimeAmount.microseconds(500)
+    private static let patience = TimeAmount.microseconds(1_000)
     /// With so many links there is company enough.
-    private static let patientLinks = 4
+    private static let patientLinks = 6
     /// How long a link that has room again may wait for others before its clients go on: what it still has queued by
     /// then keeps it busy for longer.
     private static let roomyLinks = 8
-    private static let roomPatience = TimeAmount.milliseconds(1)
+    private static let roomPatience = TimeAmount.milliseconds(3)
     /// Buffers for batches that are kept, and how long they may be.
     private static let spareBatchCount = 8
     private static let spareBatchBytes = 1 << 20
