@@ -356,6 +356,7 @@ package final class ClientConnection: ChannelInboundHandler, DeadlineOwner, @unc
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { gateway?.clientTakesMore() }
         switch phase {
         case .relaying(let relay): relay.clientWritabilityChanged(isWritable: context.channel.isWritable)
         case .masked(let pipe): pipe.clientWritabilityChanged()

@@ -24,6 +24,8 @@ final class HTTPGateway: ChannelInboundHandler, DeadlineOwner, @unchecked Sendab
         case reading(ByteBuffer, length: Int)
         /// The data center has been asked.
         case waiting
+        /// The client has not taken the answer yet; the next request waits until then.
+        case responding
         case ended
 
         var isWaiting: Bool { if case .waiting = self { true } else { false } }
@@ -78,6 +80,7 @@ final class HTTPGateway: ChannelInboundHandler, DeadlineOwner, @unchecked Sendab
         switch (state, unwrapInboundIn(data)) {
         case (.idle, .head(let head)): begin(head)
         case (.reading(var body, let length), .body(var part)):
+            guard body.readableBytes + part.readableBytes <= length else { return refuse(400) }
             state = .idle
             body.writeBuffer(&part)
             state = .reading(body, length: length)
@@ -179,15 +182,35 @@ final class HTTPGateway: ChannelInboundHandler, DeadlineOwner, @unchecked Sendab
         let head = HTTPResponseHead(
             version: version, status: HTTPResponseStatus(statusCode: status), headers: headers)
         let isLast = !keepsAlive
-        // With the response's end the next request may be there at once.
-        state = isLast ? .ended : .idle
-        if !isLast { arm(Self.idleMilliseconds) }
-        client?.release(.query)
+        state = isLast ? .ended : .responding
         context.write(wrapOutboundOut(.head(head)), promise: nil)
         if body.readableBytes > 0 { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
-        if isLast { client?.finish(.clientClosed, flushing: true) }
+        context.flush()
+        if isLast {
+            context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+            client?.finish(.clientClosed, flushing: true)
+        } else if client?.isWritable == true {
+            endResponse()
+        } else if case .responding = state {
+            // Answers must not pile up for somebody who asks and does not read.
+            client?.hold(.query)
+            arm(Self.answerMilliseconds)
+        }
     }
+
+    /// Lets the next request in: it may be there at once.
+    private func endResponse() {
+        // Flushing may have made room, and ended it.
+        guard case .responding = state else { return }
+        state = .idle
+        arm(Self.idleMilliseconds)
+        client?.release(.query)
+        context?.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        if !keepsAlive, case .idle = state { client?.finish(.clientClosed, flushing: true) }
+    }
+
+    /// The client has taken what was queued for it.
+    func clientTakesMore() { endResponse() }
 
     /// Answers with an error and closes: what follows may not be a request.
     private func refuse(_ status: Int) {
@@ -202,6 +225,7 @@ final class HTTPGateway: ChannelInboundHandler, DeadlineOwner, @unchecked Sendab
     /// - Returns: whether there is something for the client to read.
     func sessionEnds() -> Bool {
         deadline.cancel()
+        if case .responding = state { return true }
         guard case .waiting = state else { return false }
         state = .ended
         keepsAlive = false
@@ -212,8 +236,10 @@ final class HTTPGateway: ChannelInboundHandler, DeadlineOwner, @unchecked Sendab
     /// The client has said that it sends no more: it gets the answer that it waits for.
     func clientEnded() {
         keepsAlive = false
-        if case .waiting = state { return }
-        client?.finish(.clientClosed)
+        switch state {
+        case .waiting, .responding: break
+        case .idle, .reading, .ended: client?.finish(.clientClosed)
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -224,7 +250,7 @@ final class HTTPGateway: ChannelInboundHandler, DeadlineOwner, @unchecked Sendab
     func deadlineReached(_ deadline: Deadline) {
         switch state {
         case .waiting: refuse(500)
-        case .idle, .reading, .ended: client?.finish(.idle)
+        case .idle, .reading, .responding, .ended: client?.finish(.idle)
         }
     }
 

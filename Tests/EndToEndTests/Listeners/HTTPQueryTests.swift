@@ -117,6 +117,52 @@ extension ListenerSuites {
             }
         }
 
+        @Test("Who asks and does not read is not read either, and gets every answer once he reads")
+        func slowReader() async throws {
+            try await withProxy(to: .tcp, adapt: Self.accept) { proxy, open in
+                let text = String(repeating: "q", count: 400_000)
+                let body = Self.message(text)
+                let head = "POST /api HTTP/1.1\r\nHost: p\r\nContent-Length: \(body.count)\r\n\r\n"
+                let request = ByteBuffer(bytes: Array(head.utf8) + body)
+                var client = try await Self.client(proxy)
+                let stream = client.stream
+                let asking = Task { for _ in 0..<60 { try await stream.write(request) } }
+                let received = { @Sendable in open.desk.facts.first?.packetsReceived ?? 0 }
+                try await eventually("the first questions") { received() > 2 }
+                // What systems keep for a connection is full at some time; then nothing moves any more.
+                var before = 0
+                while received() > before {
+                    before = received()
+                    try await Task.sleep(for: .milliseconds(500))
+                }
+                #expect(before < 60)
+                for _ in 0..<60 {
+                    let answer = try await client.readResponse()
+                    #expect(try answer.status == 200 && MessageEnvelope.unwrap(answer.body) == Array(text.utf8))
+                }
+                try await asking.value
+                await stream.close()
+            }
+        }
+
+        @Test("Thousands of small questions at once are answered without piling up")
+        func crowdOfQuestions() async throws {
+            let count = 10_000
+            try await withProxy(to: .tcp, adapt: Self.accept) { proxy, _ in
+                var client = try await Self.client(proxy)
+                let stream = client.stream
+                let requests = ByteBuffer(
+                    string: String(repeating: "OPTIONS /api HTTP/1.1\r\nHost: p\r\n\r\n", count: count))
+                let asking = Task { try await stream.write(requests) }
+                for _ in 0..<count {
+                    let answer = try await client.readResponse()
+                    guard answer.status == 200 else { return #expect(answer.status == 200) }
+                }
+                try await asking.value
+                await stream.close()
+            }
+        }
+
         @Test("What a data center refuses becomes a status", arguments: [-404, -429] as [Int32])
         func transportError(_ code: Int32) async throws {
             try await withProxy(to: .tcp, .transportError(code), adapt: Self.accept) { proxy, _ in
