@@ -57,10 +57,10 @@ import Testing
         "--port", "0", "--dc-ip", "none", "--tcp-address", "none", "--no-cfproxy", "--pool-size", "0",
     ]
 
-    private func start(_ directory: TemporaryDirectory, _ flags: [String]) throws -> RunningProgram {
+    private func start(_ directory: TemporaryDirectory, _ flags: [String]) async throws -> RunningProgram {
         let server = try RunningProgram(
             Program.path, ["run", "--state-dir", directory.path("state")] + Self.nowhere + flags, variables: [:])
-        #expect(server.waitForErrors(containing: "admin place"), "\(server.saidOnErrors)")
+        #expect(await server.says("admin place"), "\(server.saidOnErrors)")
         return server
     }
 
@@ -69,26 +69,26 @@ import Testing
         return try #require(match.map { String($0.1) })
     }
 
-    private func curl(_ arguments: [String]) throws -> ProgramResult {
-        try run(
+    private func curl(_ arguments: [String]) async throws -> ProgramResult {
+        try await run(
             "curl", ["--disable", "--silent", "--show-error", "--noproxy", "*", "--max-time", "60"] + arguments,
             variables: ["PATH": "/usr/bin:/bin:/usr/sbin:/sbin"])
     }
 
-    @Test func `Prometheus' own tool finds nothing to complain about`() throws {
+    @Test func `Prometheus' own tool finds nothing to complain about`() async throws {
         let directory = try TemporaryDirectory()
-        let server = try start(directory, ["--admin", "127.0.0.1:0", "--admin-user-metrics"])
-        let metrics = try curl(["http://\(try place(server))/metrics"])
+        let server = try await start(directory, ["--admin", "127.0.0.1:0", "--admin-user-metrics"])
+        let metrics = try await curl(["http://\(try place(server))/metrics"])
         #expect(metrics.status == 0 && metrics.output.contains("martlet_build_info{version=\"\(Martlet.version)\"} 1"))
         #expect(metrics.output.contains("martlet_user_connections{user=\"default\"} 0"))
         let file = try directory.write(metrics.output, to: "metrics.txt")
-        let verdict = try run("sh", ["-c", "promtool check metrics < '\(file)'"], variables: [:])
+        let verdict = try await run("sh", ["-c", "promtool check metrics < '\(file)'"], variables: [:])
         #expect(verdict.status == 0 && verdict.output.isEmpty && verdict.errors.isEmpty, "\(verdict)")
         server.terminate()
-        #expect(server.waitUntilExit().status == 0)
+        #expect(await server.ended().status == 0)
     }
 
-    @Test func `The documented rules and scrape configuration are sound`() throws {
+    @Test func `The documented rules and scrape configuration are sound`() async throws {
         let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .deletingLastPathComponent().appendingPathComponent("docs/metrics.md")
         let parts = try String(contentsOf: page, encoding: .utf8).components(separatedBy: "```yaml\n").dropFirst()
@@ -101,7 +101,7 @@ import Testing
             try directory.write(scrape + "rule_files: [rules.yml]\n", to: "prometheus.yml"),
             try directory.write(parts[1], to: "rules.yml"),
         ]
-        let verdict = try run("promtool", ["check", "config", files[0]], variables: [:])
+        let verdict = try await run("promtool", ["check", "config", files[0]], variables: [:])
         #expect(verdict.status == 0 && verdict.output.contains("5 rules found"), "\(verdict)")
         // Each rule is about metrics that there are.
         for name in parts[1].matches(of: /martlet_[a-z_]+/).map({ String($0.output) }) {
@@ -110,93 +110,95 @@ import Testing
         }
     }
 
-    @Test func `A health check asks the admin place`() throws {
+    @Test func `A health check asks the admin place`() async throws {
         let directory = try TemporaryDirectory()
         let path = directory.path("admin.sock")
         let file = try directory.write(Self.token, to: "token")
         let flags = ["--admin", "unix:\(path)", "--admin-token-file", file]
-        let before = try Program.martlet(["healthcheck", "--state-dir", directory.path("state")] + flags)
+        let before = try await Program.martlet(["healthcheck", "--state-dir", directory.path("state")] + flags)
         #expect(before.status == 1 && before.errors.contains("does not answer"), "\(before)")
-        let server = try start(directory, flags)
-        let healthy = try Program.martlet(["healthcheck"] + flags)
+        let server = try await start(directory, flags)
+        let healthy = try await Program.martlet(["healthcheck"] + flags)
         #expect(healthy.status == 0 && healthy.output == "ok\n", "\(healthy)")
         // There is no route at all, so that nobody would be served.
-        let ready = try Program.martlet(["healthcheck", "--ready"] + flags)
+        let ready = try await Program.martlet(["healthcheck", "--ready"] + flags)
         #expect(ready.status == 1 && ready.errors == "no route to data center 2 is configured\n", "\(ready)")
-        let stranger = try curl(["--unix-socket", path, "-o", "/dev/null", "-w", "%{http_code}", "http://x/healthz"])
+        let stranger = try await curl([
+            "--unix-socket", path, "-o", "/dev/null", "-w", "%{http_code}", "http://x/healthz",
+        ])
         #expect(stranger.output == "401")
         server.terminate()
-        #expect(server.waitUntilExit().status == 0 && !FileManager.default.fileExists(atPath: path))
+        #expect(await server.ended().status == 0 && !FileManager.default.fileExists(atPath: path))
     }
 
-    @Test func `Without an admin place a health check asks the control socket`() throws {
+    @Test func `Without an admin place a health check asks the control socket`() async throws {
         let directory = try TemporaryDirectory()
         let state = ["--state-dir", directory.path("state")]
-        let before = try Program.martlet(["healthcheck"] + state)
+        let before = try await Program.martlet(["healthcheck"] + state)
         #expect(before.status == 1 && before.errors.contains("no server runs"), "\(before)")
         let server = try RunningProgram(Program.path, ["run"] + state + Self.nowhere, variables: [:])
-        #expect(server.waitForErrors(containing: "listening"))
-        let healthy = try Program.martlet(["healthcheck"] + state)
+        #expect(await server.says("listening"))
+        let healthy = try await Program.martlet(["healthcheck"] + state)
         #expect(healthy.status == 0 && healthy.output.contains("runs as process \(server.identifier)"), "\(healthy)")
-        let ready = try Program.martlet(["healthcheck", "--ready"] + state)
+        let ready = try await Program.martlet(["healthcheck", "--ready"] + state)
         #expect(ready.status == 1 && ready.errors.contains("needs admin.listen"))
         server.terminate()
-        #expect(server.waitUntilExit().status == 0)
+        #expect(await server.ended().status == 0)
     }
 
-    @Test func `Whoever has the place keeps it, and the proxy serves all the same until it is free`() throws {
+    @Test func `Whoever has the place keeps it, and the proxy serves all the same until it is free`() async throws {
         let directory = try TemporaryDirectory()
-        let first = try start(directory, ["--admin", "127.0.0.1:0"])
+        let first = try await start(directory, ["--admin", "127.0.0.1:0"])
         let place = try place(first)
         let other = try RunningProgram(
             Program.path,
             ["run", "--state-dir", directory.path("other"), "--admin", place] + Self.nowhere, variables: [:])
-        #expect(other.waitForErrors(containing: "nobody can ask on the admin place yet"))
-        #expect(other.waitForErrors(containing: "listening"))
+        #expect(await other.says("nobody can ask on the admin place yet"))
+        #expect(await other.says("listening"))
         first.terminate()
-        #expect(first.waitUntilExit().status == 0)
-        #expect(other.waitForErrors(containing: "admin place on"))
-        #expect(try curl(["http://\(place)/healthz"]).output == "ok\n")
+        #expect(await first.ended().status == 0)
+        #expect(await other.says("admin place on"))
+        #expect(try await curl(["http://\(place)/healthz"]).output == "ok\n")
         other.terminate()
-        #expect(other.waitUntilExit().status == 0)
+        #expect(await other.ended().status == 0)
     }
 
     // MARK: From another machine
 
     #if os(Linux)
         @Test(.enabled(if: getuid() == 0, "network namespaces need root"))
-        func `From another machine nobody reaches loopback, and an address only with the token`() throws {
+        func `From another machine nobody reaches loopback, and an address only with the token`() async throws {
             let directory = try TemporaryDirectory()
-            let network = try TwoNamespaces()
+            let network = try await TwoNamespaces()
             defer { network.remove() }
             let file = try directory.write(Self.token, to: "token")
-            func start(_ place: String, _ name: String) throws -> RunningProgram {
+            func start(_ place: String, _ name: String) async throws -> RunningProgram {
                 let flags = ["--admin", place, "--admin-token-file", file, "--state-dir", directory.path(name)]
                 let server = try RunningProgram(
                     "ip", ["netns", "exec", network.server, Program.path, "run"] + flags + Self.nowhere, variables: [:])
-                #expect(server.waitForErrors(containing: "admin place"), "\(server.saidOnErrors)")
+                #expect(await server.says("admin place"), "\(server.saidOnErrors)")
                 return server
             }
-            func ask(_ extra: [String] = []) throws -> ProgramResult {
-                try run(
+            func ask(_ extra: [String] = []) async throws -> ProgramResult {
+                try await run(
                     "ip",
                     [
                         "netns", "exec", network.client, "curl", "--disable", "--silent", "--noproxy", "*",
                         "--max-time", "30", "-o", "/dev/null", "-w", "%{http_code}",
                     ] + extra + ["http://10.203.0.1:8888/healthz"], variables: [:])
             }
-            let hidden = try start("127.0.0.1:8888", "hidden")
+            let hidden = try await start("127.0.0.1:8888", "hidden")
             // 7: nobody listens there.
-            #expect(try ask().status == 7)
+            #expect(try await ask().status == 7)
             hidden.terminate()
-            _ = hidden.waitUntilExit()
+            _ = await hidden.ended()
 
-            let open = try start("10.203.0.1:8888", "open")
-            #expect(try ask().output == "401")
-            #expect(try ask(["-H", "Authorization: Bearer \(Self.token)0"]).output == "401")
-            #expect(try ask(["-H", "Authorization: Bearer \(Self.token)"]).output == "200")
+            let open = try await start("10.203.0.1:8888", "open")
+            #expect(try await ask().output == "401")
+            #expect(try await ask(["-H", "Authorization: Bearer \(Self.token)0"]).output == "401")
+            #expect(try await ask(["-H", "Authorization: Bearer \(Self.token)"]).output == "200")
             open.terminate()
-            _ = open.waitUntilExit()
+            _ = await open.ended()
         }
 
         /// Two machines on one cable.
@@ -204,7 +206,7 @@ import Testing
             let server = "martlet-a\(getpid())"
             let client = "martlet-b\(getpid())"
 
-            init() throws {
+            init() async throws {
                 let cable = "ve\(getpid())"
                 let commands = [
                     "netns add \(server)", "netns add \(client)",
@@ -214,7 +216,7 @@ import Testing
                     "-n \(client) link set eth0 up",
                 ]
                 for command in commands {
-                    let result = try run("ip", command.split(separator: " ").map(String.init), variables: [:])
+                    let result = try await run("ip", command.split(separator: " ").map(String.init), variables: [:])
                     guard result.status == 0 else {
                         remove()
                         throw KitError.command("ip \(command): \(result.errors)")
@@ -223,7 +225,7 @@ import Testing
             }
 
             func remove() {
-                for name in [server, client] { _ = try? run("ip", ["netns", "delete", name], variables: [:]) }
+                for name in [server, client] { _ = try? ChildProcess(["ip", "netns", "delete", name]).waitUntilExit() }
             }
         }
     #endif

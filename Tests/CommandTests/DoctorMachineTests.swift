@@ -65,7 +65,7 @@ import Testing
             run.removeSubrange(place...place + 1)
         }
         let server = try RunningProgram(Program.path, ["run"] + run, variables: [:])
-        #expect(server.waitForErrors(containing: "listening"))
+        #expect(await server.says("listening"))
         let (diagnosis, result) = try await one.examine(only: "listen,server,version,state,system")
         #expect(result.status == 0, "\(result.output)")
         #expect(try diagnosis.one("listen.port").value == "held by the running server (process \(server.identifier))")
@@ -73,7 +73,7 @@ import Testing
         #expect(try diagnosis.one("server").measured?["pid"] == Double(server.identifier))
         #expect(try diagnosis.one("version").level == "pass")
         server.terminate()
-        #expect(server.waitUntilExit().status == 0)
+        #expect(await server.ended().status == 0)
     }
 
     @Test func `An address that this machine does not have`() async throws {
@@ -86,23 +86,20 @@ import Testing
 
     /// Whether a network of our own can be made here.
     private static let hasNetworks =
-        getuid() == 0
-        && (try? run(
-            "/bin/sh", ["-c", "command -v nft && ip netns list"], variables: ["PATH": "/usr/sbin:/usr/bin:/bin"]))?
-            .status == 0
+        getuid() == 0 && (try? ChildProcess(["sh", "-c", "command -v nft && ip netns list"]).waitUntilExit()) == 0
 
     @Test(.enabled(if: hasNetworks)) func `A packet filter that drops a port`() async throws {
         let name = "doctor-\(getpid())-\(UInt32.random(in: 0...(.max)))"
-        func shell(_ command: String) throws -> ProgramResult {
-            try run("/bin/sh", ["-c", command], variables: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"])
+        func shell(_ command: String) async throws -> ProgramResult {
+            try await run("/bin/sh", ["-c", command], variables: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"])
         }
-        let made = try shell(
+        let made = try await shell(
             """
             ip netns add \(name) && ip -n \(name) link set lo up && ip netns exec \(name) nft 'add table inet doctor;
             add chain inet doctor in { type filter hook input priority 0; };
             add rule inet doctor in tcp dport 7777 drop; add rule inet doctor in tcp dport 7778 reject with tcp reset'
             """)
-        defer { _ = try? shell("ip netns delete \(name)") }
+        defer { _ = try? ChildProcess(["ip", "netns", "delete", name]).waitUntilExit() }
         try #require(made.status == 0, "\(made.errors)")
         func examine(_ port: Int) async throws -> Diagnosis {
             let one = try await DoctorCase(place: ("0.0.0.0", port), timeout: "2s")
@@ -155,14 +152,14 @@ import Testing
     // MARK: The command
 
     @Test func `Wrong flags and configurations end as for other commands`() async throws {
-        let wrong = try Program.martlet(["doctor", "--only", "dns.nam"])
+        let wrong = try await Program.martlet(["doctor", "--only", "dns.nam"])
         #expect(wrong.status == 64 && wrong.errors.contains("did you mean dns.name?"))
-        #expect(try Program.martlet(["doctor", "--timeout", "soon"]).status == 64)
-        let unknown = try Program.martlet(["doctor", "--jsno"])
+        #expect(try await Program.martlet(["doctor", "--timeout", "soon"]).status == 64)
+        let unknown = try await Program.martlet(["doctor", "--jsno"])
         #expect(unknown.status == 64 && unknown.errors.contains("did you mean --json?"))
         let directory = try TemporaryDirectory()
         let file = try directory.write("[listen]\nport = 99999\n", to: "bad.toml")
-        let bad = try Program.martlet(["doctor", "--config", file])
+        let bad = try await Program.martlet(["doctor", "--config", file])
         #expect(bad.status == 78 && bad.errors.contains("bad.toml:2"))
     }
 

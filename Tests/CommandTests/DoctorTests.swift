@@ -48,7 +48,7 @@ import Testing
 
     @Test func `People get a table, what to do, and one sentence at the end`() async throws {
         let one = try await DoctorCase()
-        let result = try Program.martlet(["doctor", "--only", "cipher,dc,clock.web"] + one.allFlags)
+        let result = try await Program.martlet(["doctor", "--only", "cipher,dc,clock.web"] + one.allFlags)
         #expect(result.status == 1)
         let lines = result.output.split(separator: "\n").map(String.init)
         #expect(lines.contains("Telegram's data centers") && lines.contains("What to do"))

@@ -89,40 +89,40 @@ import Testing
         try directory.write(text, to: name)
     }
 
-    @Test func `The result is printed, and starts a server's configuration`() throws {
+    @Test func `The result is printed, and starts a server's configuration`() async throws {
         let directory = try TemporaryDirectory()
         let file = try write(Self.telemt, "telemt.toml", directory)
-        let result = try Program.martlet(["config", "import", "auto", file])
+        let result = try await Program.martlet(["config", "import", "auto", file])
         #expect(result.status == 0, "\(result.errors)")
         #expect(result.output.contains("\"alice\" = \"dd\(Self.key)\""))
         #expect(result.output.contains("# general.fast_mode = true: no equivalent, because"))
         #expect(result.errors.contains("The result passes martlet's check.") && !result.errors.contains(Self.key))
         let made = try write(result.output, "martlet.toml", directory)
-        let links = try Program.martlet(["link", "--config", made], variables: ["HOME": directory.url.path])
+        let links = try await Program.martlet(["link", "--config", made], variables: ["HOME": directory.url.path])
         #expect(links.output.contains("port=2443&secret=dd\(Self.key)"))
     }
 
-    @Test func `A file is closed to others, and replaced only by force`() throws {
+    @Test func `A file is closed to others, and replaced only by force`() async throws {
         let directory = try TemporaryDirectory()
         let file = try write(Self.telemt, "telemt.toml", directory)
         let output = directory.path("new.toml")
-        let first = try Program.martlet(["config", "import", "telemt", file, "--output", output])
+        let first = try await Program.martlet(["config", "import", "telemt", file, "--output", output])
         #expect(first.status == 0 && first.output.isEmpty)
         let mode = try FileManager.default.attributesOfItem(atPath: output)[.posixPermissions] as? Int
         #expect(mode == 0o600)
-        let second = try Program.martlet(["config", "import", "telemt", file, "--output", output])
+        let second = try await Program.martlet(["config", "import", "telemt", file, "--output", output])
         #expect(second.status == 73 && second.errors.contains("--force"))
-        let third = try Program.martlet(["config", "import", "telemt", file, "--output", output, "--force"])
+        let third = try await Program.martlet(["config", "import", "telemt", file, "--output", output, "--force"])
         #expect(third.status == 0)
         #expect(try String(contentsOfFile: output, encoding: .utf8).contains(Self.key))
         let left = try FileManager.default.contentsOfDirectory(atPath: directory.url.path).sorted()
         #expect(left == ["new.toml", "telemt.toml"])
     }
 
-    @Test func `The summary is JSON without secrets`() throws {
+    @Test func `The summary is JSON without secrets`() async throws {
         let directory = try TemporaryDirectory()
         let file = try write(Self.telemt, "telemt.toml", directory)
-        let result = try Program.martlet(["config", "import", "telemt", file, "--json"])
+        let result = try await Program.martlet(["config", "import", "telemt", file, "--json"])
         #expect(result.status == 0 && !result.output.contains(Self.key))
         let summary = try #require(try JSONSerialization.jsonObject(with: Data(result.output.utf8)) as? [String: Any])
         #expect(summary["kind"] as? String == "telemt" && summary["valid"] as? Bool == true)
@@ -131,27 +131,27 @@ import Testing
         #expect(commented.contains { $0["name"] == "general.fast_mode" && $0["reason"]?.isEmpty == false })
     }
 
-    @Test func `What cannot be read is told with its line`() throws {
+    @Test func `What cannot be read is told with its line`() async throws {
         let directory = try TemporaryDirectory()
         let broken = try write("PORT = 443\nUSERS = {\"a\": \"zz\"}\n", "config.py", directory)
-        let wrong = try Program.martlet(["config", "import", "mtprotoproxy", broken])
+        let wrong = try await Program.martlet(["config", "import", "mtprotoproxy", broken])
         #expect(wrong.status == 78 && wrong.output.isEmpty)
         #expect(
             wrong.errors == "\(broken): line 2: USERS.a: the secret is not accepted; expected 32 hexadecimal digits\n")
         #expect(
-            try Program.martlet(["config", "import", "mtprotoprox", broken]).errors.contains(
+            try await Program.martlet(["config", "import", "mtprotoprox", broken]).errors.contains(
                 "did you mean mtprotoproxy?"))
-        #expect(try Program.martlet(["config", "import", "mtprotoprox", broken]).status == 64)
+        #expect(try await Program.martlet(["config", "import", "mtprotoprox", broken]).status == 64)
         let unknown = try write("hello\n", "hello.txt", directory)
-        #expect(try Program.martlet(["config", "import", "auto", unknown]).status == 64)
-        #expect(try Program.martlet(["config", "import", "mtg", directory.path("none")]).status == 78)
+        #expect(try await Program.martlet(["config", "import", "auto", unknown]).status == 64)
+        #expect(try await Program.martlet(["config", "import", "mtg", directory.path("none")]).status == 78)
     }
 
-    @Test func `A result that needs a file which is not there says so`() throws {
+    @Test func `A result that needs a file which is not there says so`() async throws {
         let directory = try TemporaryDirectory()
         let file = try write(
             "mtproto-proxy -H 443 -S \(Self.key) --aes-pwd secret proxy-multi.conf\n", "run.sh", directory)
-        let result = try Program.martlet(["config", "import", "mtproxy", file])
+        let result = try await Program.martlet(["config", "import", "mtproxy", file])
         #expect(
             result.status == 78 && result.output.contains("config_file = \"\(directory.path("proxy-multi.conf"))\""))
         #expect(result.errors.contains("would not start") && result.errors.contains("cannot be read"))

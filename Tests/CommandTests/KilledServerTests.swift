@@ -22,20 +22,20 @@ import Testing
     }
 
     /// Anna as `martlet users list --json` shows her, whether or not a server runs.
-    private func anna(_ directory: String) throws -> Shown {
-        let result = try Program.martlet(["users", "list", "--state-dir", directory, "--json"])
+    private func anna(_ directory: String) async throws -> Shown {
+        let result = try await Program.martlet(["users", "list", "--state-dir", directory, "--json"])
         let all = try JSONDecoder().decode([Shown].self, from: Data(result.output.utf8))
         return try #require(all.first)
     }
 
-    private func start(_ directory: String, port: Int, dataCenter: Int) throws -> RunningProgram {
+    private func start(_ directory: String, port: Int, dataCenter: Int) async throws -> RunningProgram {
         let server = try RunningProgram(
             Program.path,
             [
                 "run", "--state-dir", directory, "--port", "\(port)", "--dc-ip", "none", "--no-cfproxy",
                 "--tcp-address", "2:127.0.0.1:\(dataCenter)", "--pool-size", "0",
             ], variables: [:])
-        #expect(server.waitForErrors(containing: "listening"))
+        #expect(await server.says("listening"))
         return server
     }
 
@@ -43,15 +43,15 @@ import Testing
     {
         let directory = try TemporaryDirectory()
         let state = directory.url.path
-        let added = try Program.martlet([
+        let added = try await Program.martlet([
             "users", "add", "anna", "--secret", Self.secret, "--quota", "50GB", "--state-dir", state,
         ])
         #expect(added.status == 0)
         let dataCenter = try await FakeDataCenter.start(.echo)
         let secret = try ProxySecret(parsing: Self.secret)
 
-        let server = try start(state, port: try await FreePort.find(), dataCenter: dataCenter.port)
-        let second = try Program.martlet([
+        let server = try await start(state, port: try await FreePort.find(), dataCenter: dataCenter.port)
+        let second = try await Program.martlet([
             "run", "--state-dir", state, "--port", "0", "--dc-ip", "none", "--tcp-address", "none", "--no-cfproxy",
         ])
         #expect(second.status == 73 && second.errors.contains("\(server.identifier)"))
@@ -61,26 +61,26 @@ import Testing
         try await client.exchange([UInt8](repeating: 1, count: 100_000))
         // Written within one interval.
         try await eventually(timeout: .seconds(60), "the counters") {
-            try self.anna(state).usage.up > 100_000
+            try await self.anna(state).usage.up > 100_000
         }
         try await client.exchange([UInt8](repeating: 2, count: 50_000))
         #expect(kill(server.identifier, SIGKILL) == 0)
-        _ = server.waitUntilExit()
+        _ = await server.ended()
         await client.close()
 
-        let left = try anna(state)
+        let left = try await anna(state)
         #expect(left.user.quota?.bytes == 50_000_000_000)
         #expect(left.usage.up > 100_000 && left.usage.down > 100_000 && left.usage.sessions >= 1)
 
-        let again = try start(state, port: try await FreePort.find(), dataCenter: dataCenter.port)
+        let again = try await start(state, port: try await FreePort.find(), dataCenter: dataCenter.port)
         let newPort = try #require(Int(again.listeningPort ?? ""))
         let newcomer = try await TelegramClient.connect(port: newPort, secret: secret)
         try await newcomer.exchange([7])
         await newcomer.close()
         again.terminate()
-        #expect(again.waitUntilExit().status == 0)
+        #expect(await again.ended().status == 0)
         // An orderly stop writes down the last bytes too.
-        #expect(try anna(state).usage.sessions > left.usage.sessions)
+        #expect(try await anna(state).usage.sessions > left.usage.sessions)
         await dataCenter.stop()
     }
 }

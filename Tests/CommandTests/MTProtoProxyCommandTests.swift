@@ -110,8 +110,8 @@ import Testing
             (["-H", "443", "--nat-info", "1.2.3.4", "x"], "LOCAL:GLOBAL"),
             (["-h"], "This is martlet"),
         ] as [([String], String)])
-    func `Mistakes get the usage text and status 2`(arguments: [String], message: String) throws {
-        let result = try Program.martlet(["mtproto-proxy"] + arguments)
+    func `Mistakes get the usage text and status 2`(arguments: [String], message: String) async throws {
+        let result = try await Program.martlet(["mtproto-proxy"] + arguments)
         #expect(result.status == 2 && result.output.isEmpty)
         #expect(result.errors.contains("usage: mtproto-proxy") && result.errors.contains(message), "\(result.errors)")
         #expect(!result.errors.contains(Self.key))
@@ -141,7 +141,7 @@ import Testing
                 "--http-stats",
                 "-l", log,
             ], variables: ["XDG_STATE_HOME": directory.url.path, "HOME": directory.url.path])
-        try #require(server.waitForErrors(containing: "listening"), "\(server.saidOnErrors)")
+        try #require(await server.says("listening"), "\(server.saidOnErrors)")
         let options = TelegramClientOptions(
             framing: .paddedIntermediate, dataCenter: 2, form: .encrypted,
             connect: ConnectOptions(timeout: .seconds(60)),
@@ -162,7 +162,7 @@ import Testing
         }
         await client.close()
         server.terminate()
-        #expect(server.waitUntilExit().status == 0)
+        #expect(await server.ended().status == 0)
         await fleet.stop()
     }
 
@@ -189,7 +189,7 @@ import Testing
         #expect(kill(server.identifier, SIGUSR1) == 0)
         try await eventually(timeout: .seconds(60), "a new log file") { content().contains("opened again") }
         server.terminate()
-        let result = server.waitUntilExit()
+        let result = await server.ended()
         #expect(result.status == 0 && !result.errors.contains("listening"))
     }
 }

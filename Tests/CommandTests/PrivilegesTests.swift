@@ -18,12 +18,12 @@ import Testing
         return directory
     }
 
-    private func start(_ arguments: [String], _ directory: TemporaryDirectory) throws -> RunningProgram {
+    private func start(_ arguments: [String], _ directory: TemporaryDirectory) async throws -> RunningProgram {
         let server = try RunningProgram(
             Program.path,
             ["run", "--state-dir", directory.path("state"), "--user", "nobody"] + Self.quiet + arguments, variables: [:]
         )
-        try #require(server.waitForErrors(containing: "listening"), "\(server.saidOnErrors)")
+        try #require(await server.says("listening"), "\(server.saidOnErrors)")
         return server
     }
 
@@ -59,22 +59,22 @@ import Testing
         let log = directory.path("martlet.log")
         let port = try lowPort()
         // What commands of root's have left there belongs to the account too.
-        let added = try Program.martlet(["users", "add", "anna", "--state-dir", directory.path("state")])
+        let added = try await Program.martlet(["users", "add", "anna", "--state-dir", directory.path("state")])
         #expect(added.status == 0)
         for _ in 0..<2 {
-            let server = try start(["--port", "\(port)", "--log-file", log], directory)
+            let server = try await start(["--port", "\(port)", "--log-file", log], directory)
             let process = server.identifier
             #expect(try status(process, "Uid") == Array(repeating: Int(nobody.pw_uid), count: 4))
             #expect(try status(process, "Gid") == Array(repeating: Int(nobody.pw_gid), count: 4))
             #expect(try status(process, "Groups") == [Int(nobody.pw_gid)])
             // Commands still reach it, and what they change is written.
             let name = "user\(process)"
-            let second = try Program.martlet(["users", "add", name, "--state-dir", directory.path("state")])
+            let second = try await Program.martlet(["users", "add", name, "--state-dir", directory.path("state")])
             #expect(second.status == 0, "\(second.errors)")
             server.terminate()
-            let result = server.waitUntilExit()
+            let result = await server.ended()
             #expect(result.status == 0 && !result.errors.contains("ERROR"), "\(result.errors)")
-            let listed = try Program.martlet(["users", "list", "--state-dir", directory.path("state")])
+            let listed = try await Program.martlet(["users", "list", "--state-dir", directory.path("state")])
             #expect(listed.output.contains(name) && listed.output.contains("anna"))
         }
         for name in ["state", "state/martlet.db", "martlet.log"] {
@@ -83,23 +83,23 @@ import Testing
         }
     }
 
-    @Test func `An account that is not there is told`() throws {
+    @Test func `An account that is not there is told`() async throws {
         let directory = try openDirectory()
-        let result = try Program.martlet(
+        let result = try await Program.martlet(
             ["run", "--port", "0", "--state-dir", directory.path("state"), "--user", "nobody-at-all"] + Self.quiet)
         #expect(result.status == 73 && result.errors.contains("there is no account \"nobody-at-all\""))
         #expect(result.errors.contains("--user"))
     }
 
-    @Test func `A directory that the account could not use is told, and others' files are left alone`() throws {
+    @Test func `A directory that the account could not use is told, and others' files are left alone`() async throws {
         let closed = try TemporaryDirectory()
-        let below = try Program.martlet(
+        let below = try await Program.martlet(
             ["run", "--port", "0", "--state-dir", closed.path("state"), "--user", "nobody"] + Self.quiet)
         #expect(below.status == 73 && below.errors.contains("cannot use \(closed.url.path)"), "\(below.errors)")
 
         let directory = try openDirectory()
         let foreign = try directory.write("x", to: "somebody.txt")
-        let result = try Program.martlet(
+        let result = try await Program.martlet(
             ["run", "--port", "0", "--state-dir", directory.url.path, "--user", "nobody"] + Self.quiet)
         #expect(result.status == 73 && result.errors.contains("\"somebody.txt\""), "\(result.errors)")
         var found = stat()

@@ -15,13 +15,13 @@ struct UsersCommandTests {
         directory = try TemporaryDirectory()
     }
 
-    private func users(_ arguments: String...) throws -> ProgramResult {
-        try Program.martlet(["users"] + arguments, variables: ["XDG_STATE_HOME": directory.url.path])
+    private func users(_ arguments: String...) async throws -> ProgramResult {
+        try await Program.martlet(["users"] + arguments, variables: ["XDG_STATE_HOME": directory.url.path])
     }
 
     /// The standard output of a command that has to succeed.
-    private func output(_ arguments: String...) throws -> String {
-        let result = try Program.martlet(["users"] + arguments, variables: ["XDG_STATE_HOME": directory.url.path])
+    private func output(_ arguments: String...) async throws -> String {
+        let result = try await Program.martlet(["users"] + arguments, variables: ["XDG_STATE_HOME": directory.url.path])
         #expect(result.status == 0, "\(result.errors)")
         return result.output
     }
@@ -39,40 +39,40 @@ struct UsersCommandTests {
     }
 
     @Test
-    func `Without users nothing is made`() throws {
-        let result = try users("list")
+    func `Without users nothing is made`() async throws {
+        let result = try await users("list")
         #expect(result.status == 0 && result.output.isEmpty && result.errors.contains("martlet users add NAME"))
-        #expect(try output("list", "--json") == "[]\n")
-        #expect(try users("set", "nobody", "--dd").status == 64)
+        #expect(try await output("list", "--json") == "[]\n")
+        #expect(try await users("set", "nobody", "--dd").status == 64)
         #expect(try FileManager.default.contentsOfDirectory(atPath: directory.url.path).isEmpty)
     }
 
     @Test
-    func `A new user gets a secret and links, which show says again`() throws {
-        let added = try output("add", "anna")
+    func `A new user gets a secret and links, which show says again`() async throws {
+        let added = try await output("add", "anna")
         #expect(added.contains(/tg:\/\/proxy\?server=127\.0\.0\.1&port=1443&secret=dd[0-9a-f]{32}\n/))
-        #expect(try output("show", "anna") == added)
-        let shown = try json(output("show", "anna", "--json"))
+        #expect(try await output("show", "anna") == added)
+        let shown = try await json(output("show", "anna", "--json"))
         let link = try #require((shown["links"] as? [[String: Any]])?.first?["tg"] as? String)
         #expect(added.contains(link))
         #expect(shown["state"] as? String == "active" && shown["origin"] as? String == "managed")
-        let table = try output("list")
+        let table = try await output("list")
         #expect(table.contains("anna") && !table.contains(link.suffix(32)))
-        #expect(try output("list", "--secrets").contains(link.suffix(32)))
-        #expect(!(try output("list", "--json").contains(link.suffix(32))))
-        #expect(try output("list", "--json", "--secrets").contains(link.suffix(32)))
+        #expect(try await output("list", "--secrets").contains(link.suffix(32)))
+        #expect(!(try await output("list", "--json").contains(link.suffix(32))))
+        #expect(try await output("list", "--json", "--secrets").contains(link.suffix(32)))
     }
 
     @Test
-    func `Every flag arrives, and none takes it away`() throws {
+    func `Every flag arrives, and none takes it away`() async throws {
         let before = Int64(Date().timeIntervalSince1970)
-        _ = try output(
+        _ = try await output(
             "add", "anna", "--secret", Self.key, "--domain", "www.example.com", "--dd", "--ad-tag",
             "3f40462915a3e6026a4d790127b95ded", "--expires", "+30d", "--max-connections", "10", "--max-addresses",
             "2", "--address-window", "2h", "--quota", "1.5 GB", "--quota-period", "month", "--quota-day", "31",
             "--rate-up", "2MB/s", "--rate-down", "10Mbit/s", "--allow", "10.0.0.0/8", "--allow", "2001:db8::/32",
             "--refuse", "10.1.0.0/16", "--disabled", "--note", "my aunt")
-        var user = try userPart(json(output("show", "anna", "--json")))
+        var user = try await userPart(json(output("show", "anna", "--json")))
         let secrets = try #require(user["secrets"] as? [String])
         #expect(secrets.count == 3 && secrets[0] == Self.key)
         #expect(secrets[1].hasSuffix("7777772e6578616d706c652e636f6d") && secrets[2].hasPrefix("dd"))
@@ -88,17 +88,17 @@ struct UsersCommandTests {
         #expect(quota["day"] as? Int == 31 && user["enabled"] as? Bool == false)
         #expect(user["allow"] as? [String] == ["10.0.0.0/8", "2001:db8::/32"])
         #expect(user["refuse"] as? [String] == ["10.1.0.0/16"] && user["note"] as? String == "my aunt")
-        #expect(try output("list").contains("disabled"))
+        #expect(try await output("list").contains("disabled"))
 
         let absences = [
             "--ad-tag", "--expires", "--max-connections", "--max-addresses", "--address-window", "--quota",
             "--rate-up", "--rate-down", "--allow", "--refuse",
         ].flatMap { [$0, "none"] }
-        let result = try Program.martlet(
+        let result = try await Program.martlet(
             ["users", "set", "anna", "--enabled", "--note", ""] + absences,
             variables: ["XDG_STATE_HOME": directory.url.path])
         #expect(result.status == 0, "\(result.errors)")
-        user = try userPart(json(output("show", "anna", "--json")))
+        user = try await userPart(json(output("show", "anna", "--json")))
         for key in ["ad_tag", "expires", "max_connections", "max_addresses", "quota", "rate_up", "rate_down"] {
             #expect(user[key] is NSNull, "\(key)")
         }
@@ -108,11 +108,11 @@ struct UsersCommandTests {
     }
 
     @Test
-    func `Secrets are replaced or added to`() throws {
-        _ = try output("add", "anna", "--secret", Self.key)
-        let both = try userPart(json(output("set", "anna", "--dd", "--keep-secrets", "--json")))
+    func `Secrets are replaced or added to`() async throws {
+        _ = try await output("add", "anna", "--secret", Self.key)
+        let both = try await userPart(json(output("set", "anna", "--dd", "--keep-secrets", "--json")))
         #expect((both["secrets"] as? [String])?.count == 2)
-        let new = try userPart(json(output("set", "anna", "--domain", "a.example", "--json")))
+        let new = try await userPart(json(output("set", "anna", "--domain", "a.example", "--json")))
         #expect((new["secrets"] as? [String])?.count == 1)
     }
 
@@ -130,23 +130,23 @@ struct UsersCommandTests {
             (["reset-quota", "nobody"], "users list"), (["import", "/nonexistent"], "/nonexistent"),
             (["import", "/dev/null"], "JSON"), (["frobnicate"], "frobnicate"),
         ] as [([String], String)])
-    func `What is wrong is refused with status 64 and what to do`(arguments: [String], message: String) throws {
-        let result = try Program.martlet(["users"] + arguments, variables: ["XDG_STATE_HOME": directory.url.path])
+    func `What is wrong is refused with status 64 and what to do`(arguments: [String], message: String) async throws {
+        let result = try await Program.martlet(["users"] + arguments, variables: ["XDG_STATE_HOME": directory.url.path])
         #expect(result.status == 64)
         #expect(result.errors.contains(message), "\(result.errors)")
         #expect(result.output.isEmpty)
     }
 
     @Test
-    func `All mistakes of a command are told at once, and no secret with them`() throws {
-        let result = try users("add", "anna", "--quota", "x", "--rate-up", "y", "--secret", "dd0011223344")
+    func `All mistakes of a command are told at once, and no secret with them`() async throws {
+        let result = try await users("add", "anna", "--quota", "x", "--rate-up", "y", "--secret", "dd0011223344")
         #expect(result.status == 64)
         #expect(result.errors.split(separator: "\n").count == 3 && !result.errors.contains("0011223344"))
     }
 
     @Test
-    func `Errors are JSON as well when that is asked for`() throws {
-        let result = try users("show", "nobody", "--json")
+    func `Errors are JSON as well when that is asked for`() async throws {
+        let result = try await users("show", "nobody", "--json")
         #expect(result.status == 64 && result.errors.contains("nobody"))
         let error = try #require(json(result.output)["error"] as? [String: Any])
         #expect(error["code"] as? String == "not_found")
@@ -154,42 +154,43 @@ struct UsersCommandTests {
     }
 
     @Test
-    func `Users are removed, and their quota is reset`() throws {
-        for name in ["anna", "bob", "carol"] { _ = try output("add", name) }
-        #expect(try users("add", "anna").errors.contains("exists already"))
-        #expect(try output("reset-quota", "--all") == "reset the quota of all users\n")
-        let reset = try json(output("reset-quota", "anna", "bob", "--json"))
+    func `Users are removed, and their quota is reset`() async throws {
+        for name in ["anna", "bob", "carol"] { _ = try await output("add", name) }
+        #expect(try await users("add", "anna").errors.contains("exists already"))
+        #expect(try await output("reset-quota", "--all") == "reset the quota of all users\n")
+        let reset = try await json(output("reset-quota", "anna", "bob", "--json"))
         #expect(reset["ok"] as? Bool == true)
-        #expect(try output("remove", "anna", "bob", "--now") == "removed anna, bob\n")
-        let names = try list(output("list", "--json")).map { try userPart($0)["name"] as? String }
+        #expect(try await output("remove", "anna", "bob", "--now") == "removed anna, bob\n")
+        let names = try await list(output("list", "--json")).map { try userPart($0)["name"] as? String }
         #expect(names == ["carol"])
-        #expect(try users("remove", "carol", "anna").status == 64)
-        #expect(try list(output("list", "--json")).count == 1)
+        #expect(try await users("remove", "carol", "anna").status == 64)
+        #expect(try await list(output("list", "--json")).count == 1)
     }
 
     @Test
-    func `What is exported is imported again, by the rule that is asked for`() throws {
-        _ = try output("add", "anna", "--quota", "5GB", "--note", "one")
-        _ = try output("add", "bob", "--domain", "a.example")
+    func `What is exported is imported again, by the rule that is asked for`() async throws {
+        _ = try await output("add", "anna", "--quota", "5GB", "--note", "one")
+        _ = try await output("add", "bob", "--domain", "a.example")
         let file = directory.path("users.json")
-        let exported = try users("export", file)
+        let exported = try await users("export", file)
         #expect(exported.status == 0 && exported.output.isEmpty && exported.errors.contains("2 users"))
         let attributes = try FileManager.default.attributesOfItem(atPath: file)
         #expect(attributes[.posixPermissions] as? Int == 0o600)
         let text = try String(contentsOfFile: file, encoding: .utf8)
-        #expect(try output("export") == text)
-        let before = try output("list", "--json", "--secrets")
+        #expect(try await output("export") == text)
+        let before = try await output("list", "--json", "--secrets")
 
-        let refused = try users("import", file)
+        let refused = try await users("import", file)
         #expect(refused.status == 64 && refused.errors.contains("--replace, --skip or --merge"))
-        #expect(try output("import", file, "--skip") == "0 added, 0 changed, 2 skipped\n")
-        _ = try output("set", "anna", "--note", "two")
-        _ = try output("remove", "bob")
-        #expect(try output("import", file, "--replace", "--json") == "{\"added\":1,\"changed\":1,\"skipped\":0}\n")
-        #expect(try output("list", "--json", "--secrets") == before)
+        #expect(try await output("import", file, "--skip") == "0 added, 0 changed, 2 skipped\n")
+        _ = try await output("set", "anna", "--note", "two")
+        _ = try await output("remove", "bob")
+        #expect(
+            try await output("import", file, "--replace", "--json") == "{\"added\":1,\"changed\":1,\"skipped\":0}\n")
+        #expect(try await output("list", "--json", "--secrets") == before)
         let change = try directory.write(#"[{"name":"anna","rate_up":9000,"note":null}]"#, to: "change.json")
-        #expect(try output("import", change, "--merge") == "0 added, 1 changed, 0 skipped\n")
-        let anna = try userPart(json(output("show", "anna", "--json")))
+        #expect(try await output("import", change, "--merge") == "0 added, 1 changed, 0 skipped\n")
+        let anna = try await userPart(json(output("show", "anna", "--json")))
         #expect(anna["rate_up"] as? Int == 9_000 && anna["note"] as? String == "")
         #expect((anna["quota"] as? [String: Any])?["bytes"] as? Int == 5_000_000_000)
     }
@@ -201,15 +202,15 @@ struct UsersCommandTests {
             (#"[{"name":"x","secrets":["\#(key)"]},{"name":"y"}]"#, "no secret"),
             (#"{"name":"x"}"#, "users import"), ("[{]", "JSON"),
         ])
-    func `A file with one mistake imports nobody`(text: String, message: String) throws {
-        let result = try users("import", try directory.write(text, to: "users.json"))
+    func `A file with one mistake imports nobody`(text: String, message: String) async throws {
+        let result = try await users("import", try directory.write(text, to: "users.json"))
         #expect(result.status == 64)
         #expect(result.errors.contains(message) && !result.errors.contains(Self.key), "\(result.errors)")
-        #expect(try output("list", "--json") == "[]\n")
+        #expect(try await output("list", "--json") == "[]\n")
     }
 
     @Test
-    func `Declared users and the state directory come from the configuration`() throws {
+    func `Declared users and the state directory come from the configuration`() async throws {
         let file = try directory.write(
             """
             state_dir = "kept"
@@ -223,67 +224,69 @@ struct UsersCommandTests {
             name = "boss"
             secret = "101112131415161718191a1b1c1d1e1f"
             """, to: "martlet.toml")
-        #expect(try output("add", "anna", "--config", file).contains("server=proxy.example.com&port=2443"))
+        #expect(try await output("add", "anna", "--config", file).contains("server=proxy.example.com&port=2443"))
         #expect(FileManager.default.fileExists(atPath: directory.path("kept/martlet.db")))
-        let names = try list(output("list", "--json", "--config", file)).map { try userPart($0)["name"] as? String }
+        let names = try await list(output("list", "--json", "--config", file)).map {
+            try userPart($0)["name"] as? String
+        }
         #expect(names == ["family", "boss", "anna"])
         for arguments in [["set", "boss", "--disabled"], ["remove", "family"]] {
-            let result = try Program.martlet(
+            let result = try await Program.martlet(
                 ["users"] + arguments + ["--config", file], variables: ["XDG_STATE_HOME": directory.url.path])
             #expect(result.status == 64 && result.errors.contains("is declared in \(file)"), "\(result.errors)")
         }
-        #expect(try users("list", "--config", "/nonexistent.toml").status == 64)
+        #expect(try await users("list", "--config", "/nonexistent.toml").status == 64)
         let wrong = try directory.write("port = true", to: "wrong.toml")
-        #expect(try users("list", "--config", wrong).status == 78)
+        #expect(try await users("list", "--config", wrong).status == 78)
     }
 
     @Test
-    func `A domain in the configuration makes new secrets FakeTLS ones`() throws {
+    func `A domain in the configuration makes new secrets FakeTLS ones`() async throws {
         let file = try directory.write("[listen]\nfake_tls_domain = \"a.example\"\n", to: "martlet.toml")
-        let result = try Program.martlet(
+        let result = try await Program.martlet(
             ["users", "add", "anna"],
             variables: ["XDG_STATE_HOME": directory.url.path, "MARTLET_FAKE_TLS_DOMAIN": "a.example"])
         #expect(result.output.contains(/secret=ee[0-9a-f]{32}612e6578616d706c65/), "\(result.errors) \(file)")
     }
 
     @Test
-    func `Trouble with the state directory has status 73, a database in use 69`() throws {
-        let unusable = try users("add", "anna", "--state-dir", "/proc/martlet")
+    func `Trouble with the state directory has status 73, a database in use 69`() async throws {
+        let unusable = try await users("add", "anna", "--state-dir", "/proc/martlet")
         #expect(unusable.status == 73 && unusable.errors.contains("--state-dir"))
         let state = directory.path("martlet")
         try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: true)
         try "this is no database but some text".write(
             toFile: "\(state)/martlet.db", atomically: true, encoding: .utf8)
-        let damaged = try users("list")
+        let damaged = try await users("list")
         #expect(damaged.status == 73 && damaged.errors.contains("damaged"), "\(damaged.errors)")
         let other = directory.path("other")
         let store = try UserStore(directory: other)
-        let used = try users("list", "--state-dir", other)
+        let used = try await users("list", "--state-dir", other)
         #expect(used.status == 69 && used.errors.contains("process \(getpid())"), "\(used.errors)")
         withExtendedLifetime(store) {}
     }
 
     @Test
-    func `Many commands at once all succeed`() throws {
+    func `Many commands at once all succeed`() async throws {
         let path = directory.url.path
         let programs = try (0..<8).map {
             try RunningProgram(
                 Program.path, ["users", "add", "user\($0)"], variables: ["XDG_STATE_HOME": path])
         }
         for program in programs {
-            let result = program.waitUntilExit()
+            let result = await program.ended()
             #expect(result.status == 0, "\(result.errors)")
         }
-        #expect(try list(output("list", "--json")).count == 8)
+        #expect(try await list(output("list", "--json")).count == 8)
     }
 
     @Test
-    func `Help has examples everywhere`() throws {
+    func `Help has examples everywhere`() async throws {
         let verbs = ["list", "show", "add", "set", "remove", "reset-quota", "import", "export"]
         for verb in verbs {
-            #expect(try Program.martlet(["help", "users", verb]).output.contains("EXAMPLES:"), "\(verb)")
+            #expect(try await Program.martlet(["help", "users", verb]).output.contains("EXAMPLES:"), "\(verb)")
         }
-        let help = try Program.martlet(["help", "users"]).output
+        let help = try await Program.martlet(["help", "users"]).output
         #expect(help.contains("EXIT CODES") && verbs.allSatisfy { help.contains($0) })
     }
 }

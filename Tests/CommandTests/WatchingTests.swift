@@ -123,17 +123,17 @@ struct TopPictureTests {
                 "--dc-ip", "none", "--no-cfproxy", "--tcp-address", "2:127.0.0.1:\(dataCenter.port)", "--pool-size",
                 "0",
             ], variables: [:])
-        #expect(server.waitForErrors(containing: "listening"))
+        #expect(await server.says("listening"))
         let client = try await TelegramClient.connect(port: port, secret: try ProxySecret(parsing: secret))
         try await client.exchange([1, 2, 3])
 
-        func ask(_ arguments: String...) throws -> ProgramResult {
-            try Program.martlet(arguments + ["--state-dir", directory.path("state")])
+        func ask(_ arguments: String...) async throws -> ProgramResult {
+            try await Program.martlet(arguments + ["--state-dir", directory.path("state")])
         }
-        let picture = try ask("top")
+        let picture = try await ask("top")
         #expect(picture.status == 0 && picture.output.contains("anna"), "\(picture.output) \(picture.errors)")
         #expect(picture.output.contains("sessions 1") && picture.output.contains("tcp"))
-        let reply = try JSONDecoder().decode(ControlReply.self, from: Data(try ask("top", "--json").output.utf8))
+        let reply = try await JSONDecoder().decode(ControlReply.self, from: Data(try ask("top", "--json").output.utf8))
         guard case .overview(let overview) = reply else {
             Issue.record("\(reply)")
             return
@@ -141,16 +141,16 @@ struct TopPictureTests {
         #expect(overview.sessions.first?.sessions == 1 && overview.users.map(\.name) == ["anna"])
         #expect(overview.routes.first?.failure == nil && overview.routes.first?.workedBeforeMilliseconds != nil)
 
-        #expect(try ask("log", "routes=debug", "all=warning").status == 0)
-        let shown = try ask("log")
+        #expect(try await ask("log", "routes=debug", "all=warning").status == 0)
+        let shown = try await ask("log")
         #expect(shown.output.contains("routes") && shown.output.contains("debug"), "\(shown.output)")
-        let wrong = try ask("log", "paths=debug")
+        let wrong = try await ask("log", "paths=debug")
         #expect(wrong.status == 64 && wrong.errors.contains("middle-proxies"), "\(wrong.errors)")
 
         await client.close()
         server.terminate()
-        #expect(server.waitUntilExit().status == 0)
-        let nobody = try ask("top")
+        #expect(await server.ended().status == 0)
+        let nobody = try await ask("top")
         #expect(nobody.status == 69 && nobody.errors.contains("no server runs"))
     }
 }

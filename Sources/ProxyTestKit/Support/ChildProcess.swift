@@ -74,11 +74,28 @@ package final class ChildProcess: Sendable {
         for (index, copy) in copies.enumerated() {
             posix_spawn_file_actions_adddup2(&actions, copy, CInt(3 + index))
         }
-        keepFromOthers()
+        // A test's connections would otherwise stay open in the other program: NIO's sockets do not close by themselves.
+        #if canImport(Darwin)
+            var attributes: posix_spawnattr_t?
+            posix_spawnattr_init(&attributes)
+            defer { posix_spawnattr_destroy(&attributes) }
+            posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_CLOEXEC_DEFAULT))
+        #else
+            // Closed over there, where nothing can be opened in between; that some are not open does no harm.
+            for file in CInt(3 + descriptors.count)..<afterLastDescriptor {
+                posix_spawn_file_actions_addclose(&actions, file)
+            }
+        #endif
         let (name, variables) = (command.first ?? "", environment.map { "\($0.key)=\($0.value)" })
         var identifier: pid_t = 0
         let code = withCStrings(command) { arguments in
-            withCStrings(variables) { posix_spawnp(&identifier, name, &actions, nil, arguments, $0) }
+            withCStrings(variables) { variables in
+                #if canImport(Darwin)
+                    posix_spawnp(&identifier, name, &actions, &attributes, arguments, variables)
+                #else
+                    posix_spawnp(&identifier, name, &actions, nil, arguments, variables)
+                #endif
+            }
         }
         guard code == 0 else {
             close(outputEnd)
@@ -127,23 +144,23 @@ package final class ChildProcess: Sendable {
         return status
     }
 
-    /// A test's connections would otherwise stay open in the other program: NIO's sockets do not close by themselves.
-    private static func keepFromOthers() {
-        #if os(Linux)
-            let list = "/proc/self/fd"
-        #else
-            let list = "/dev/fd"
-        #endif
-        guard let directory = opendir(list) else { return }
-        defer { closedir(directory) }
-        while let entry = readdir(directory) {
-            // Looked at in place: an entry is shorter than its type.
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                String(cString: UnsafeRawPointer(pointer).assumingMemoryBound(to: CChar.self))
+    #if !canImport(Darwin)
+        /// Above every descriptor that is open, and those that may be opened within moments.
+        private static var afterLastDescriptor: CInt {
+            var last: CInt = 2
+            if let directory = opendir("/proc/self/fd") {
+                while let entry = readdir(directory) {
+                    // Looked at in place: an entry is shorter than its type.
+                    let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                        String(cString: UnsafeRawPointer(pointer).assumingMemoryBound(to: CChar.self))
+                    }
+                    last = max(last, CInt(name) ?? 0)
+                }
+                closedir(directory)
             }
-            if let file = CInt(name), file > 2 { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
+            return min(last + 256, CInt(clamping: sysconf(CInt(_SC_OPEN_MAX))))
         }
-    }
+    #endif
 
     private static func makePipe() throws -> (end: CInt, start: CInt) {
         var descriptors: [CInt] = [-1, -1]

@@ -60,7 +60,7 @@ import Testing
         // And nothing is left of it.
         let second = try await site.start(["--take-over"])
         try await crowd.serve(20)
-        #expect(await crowd.end() == [])
+        await crowd.expectEnd()
         await server.expectEnd()
         second.terminate()
         await second.expectEnd()

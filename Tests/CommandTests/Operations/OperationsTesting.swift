@@ -6,13 +6,6 @@ import Testing
 
 @testable import martlet
 
-/// Does what blocks outside of the threads that tasks run on: servers of the kit need them meanwhile.
-func offTasks<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
-    await withCheckedContinuation { continuation in
-        Thread.detachNewThread { continuation.resume(returning: body()) }
-    }
-}
-
 /// A state directory, a data center that echoes, and the servers of one test one after the other.
 final class Site: Sendable {
     static let fakeTLS =
@@ -55,7 +48,7 @@ final class Site: Sendable {
     /// Runs a command on the state directory.
     func command(_ words: String...) async throws -> ProgramResult {
         let arguments = words + ["--state-dir", state]
-        return try await offTasks { Result { try Program.martlet(arguments) } }.get()
+        return try await Program.martlet(arguments)
     }
 
     func usage() async throws -> UsersShown {
@@ -116,16 +109,6 @@ extension RunningProgram {
         }
     }
 
-    /// Waits until it says something on stderr; false when it ended without it.
-    func says(_ text: String) async -> Bool {
-        await offTasks { self.waitForErrors(containing: text) }
-    }
-
-    /// Waits for its end.
-    func ended() async -> ProgramResult {
-        await offTasks { self.waitUntilExit() }
-    }
-
     /// Waits for its orderly end.
     func expectEnd(_ comment: Comment? = nil) async {
         let result = await ended()
@@ -164,22 +147,27 @@ final class Crowd: Sendable {
         }
     }
 
-    /// - Returns: what went wrong.
-    func end() async -> [String] {
+    /// Ends it, and expects that nothing has gone wrong.
+    func expectEnd() async {
         counts.withLock { $0.isOver = true }
         for task in tasks.withLock({ $0 }) { await task.value }
-        return counts.withLock { $0.failures }
+        let failures = counts.withLock { $0.failures }
+        #expect(failures.isEmpty, "\(failures)")
     }
 
     private func comeAndGo(_ secret: ProxySecret) async {
         while counts.withLock({ !$0.isOver }) {
+            let start = ContinuousClock.now
+            var step = "connecting"
             do {
                 let client = try await TelegramClient.connect(port: port, secret: secret)
+                step = "talking"
                 try await client.exchange([1, 2, 3, 4])
                 await client.close()
                 counts.withLock { $0.served += 1 }
             } catch {
-                counts.withLock { $0.failures.append("\(error)") }
+                let failure = "\(error), \(step), after \(ContinuousClock.now - start)"
+                counts.withLock { $0.failures.append(failure) }
                 return
             }
         }

@@ -52,7 +52,7 @@ import Testing
     }
 
     private func martlet(_ arguments: [String]) async throws -> ProgramResult {
-        try await offTasks { Result { try Program.martlet(arguments) } }.get()
+        try await Program.martlet(arguments)
     }
 
     @Test func `SIGHUP takes what can change, names what waits, and keeps sessions`() async throws {

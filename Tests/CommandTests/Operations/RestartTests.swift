@@ -48,7 +48,7 @@ import Testing
         try await crowd.serve(30)
         try await session.exchange([UInt8](repeating: 8, count: 20_000))
         await session.close()
-        #expect(await crowd.end() == [])
+        await crowd.expectEnd()
         try await stop(second.new.pid)
         await server.expectEnd()
         #expect(try await site.usage().sessions == UInt64(crowd.served + 1))
@@ -66,7 +66,7 @@ import Testing
         #expect(result.status == 69)
         #expect(result.errors.contains("the old one goes on") && result.errors.contains("madness"), "\(result.errors)")
         try await crowd.serve(20)
-        #expect(await crowd.end() == [])
+        await crowd.expectEnd()
         server.terminate()
         await server.expectEnd()
         #expect(try await site.usage().sessions == UInt64(crowd.served))
@@ -91,7 +91,7 @@ import Testing
         try await crowd.serve(20)
         let added = try await site.command("users", "add", "carl")
         #expect(added.status == 0, "\(added.errors)")
-        #expect(await crowd.end() == [])
+        await crowd.expectEnd()
         server.terminate()
         await server.expectEnd()
         #expect(try await site.usage().sessions == UInt64(crowd.served))
@@ -100,7 +100,7 @@ import Testing
     @Test func `Nobody to restart is status 69`() async throws {
         let directory = try TemporaryDirectory()
         let state = directory.url.path
-        let result = try await offTasks { Result { try Program.martlet(["restart", "--state-dir", state]) } }.get()
+        let result = try await Program.martlet(["restart", "--state-dir", state])
         #expect(result.status == 69 && result.errors.contains("no server runs"))
     }
 

@@ -42,7 +42,7 @@ import Testing
         for session in sessions { await session.close() }
         let gone = await first.ended()
         #expect(gone.status == 0 && gone.errors.contains("sessions_cut=0"), "\(gone.errors)")
-        #expect(await crowd.end() == [])
+        await crowd.expectEnd()
         second.terminate()
         await second.expectEnd()
         #expect(try await site.usage().sessions == UInt64(sessions.count + crowd.served))

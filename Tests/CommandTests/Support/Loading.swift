@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import ProxyPolicy
+import ProxyTestKit
 
 @testable import martlet
 
@@ -35,10 +36,16 @@ func refusals(flags: [String] = [], variables: [String: String] = [:], toml: Str
 
 /// A directory of its own for one test.
 func withTemporaryDirectory<Result>(_ body: (String) throws -> Result) throws -> Result {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("martlet-\(UUID().uuidString)").path
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    return try body(directory)
+    let directory = try TemporaryDirectory(prefix: "martlet")
+    return try withExtendedLifetime(directory) { try body(directory.url.path) }
+}
+
+/// The same for a test that waits.
+func withTemporaryDirectory(_ body: (String) async throws -> Void) async throws {
+    let directory = try TemporaryDirectory(prefix: "martlet")
+    try await body(directory.url.path)
+    // Removed with its last use.
+    withExtendedLifetime(directory) {}
 }
 
 /// Files that examples name, made for one test: they have to be there.

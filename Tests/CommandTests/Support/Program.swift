@@ -23,15 +23,21 @@ enum Program {
     }()
 
     /// Runs it with an environment of its own: no variable of the tests' own machine counts.
-    static func martlet(_ arguments: [String], variables: [String: String] = [:]) throws -> ProgramResult {
-        try run(path, arguments, variables: variables)
+    static func martlet(_ arguments: [String], variables: [String: String] = [:]) async throws -> ProgramResult {
+        try await run(path, arguments, variables: variables)
     }
 }
 
 /// Runs a program to its end.
-func run(_ path: String, _ arguments: [String], variables: [String: String] = [:]) throws -> ProgramResult {
-    let program = try RunningProgram(path, arguments, variables: variables)
-    return program.waitUntilExit()
+func run(_ path: String, _ arguments: [String], variables: [String: String] = [:]) async throws -> ProgramResult {
+    try await RunningProgram(path, arguments, variables: variables).ended()
+}
+
+/// Does what blocks outside of the threads that tasks run on: servers of the kit need them meanwhile.
+func offTasks<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    await withCheckedContinuation { continuation in
+        Thread.detachNewThread { continuation.resume(returning: body()) }
+    }
 }
 
 /// A program that was started, with what it has said so far.
@@ -53,22 +59,29 @@ final class RunningProgram: Sendable {
 
     var identifier: Int32 { process.identifier }
 
-    /// Waits for a text on stderr; false when the program ended without it.
-    func waitForErrors(containing text: String) -> Bool { errors.wait { $0.contains(text) } }
+    /// Waits until it says something on stderr; false when it ended without it.
+    func says(_ text: String) async -> Bool {
+        await offTasks { self.errors.wait { $0.contains(text) } }
+    }
 
-    /// Waits for a text on stdout; false when the program ended without it.
-    func waitForOutput(containing text: String) -> Bool { output.wait { $0.contains(text) } }
+    /// Waits until it shows something on stdout; false when it ended without it.
+    func shows(_ text: String) async -> Bool {
+        await offTasks { self.output.wait { $0.contains(text) } }
+    }
 
     /// What it has said on stderr so far.
     var saidOnErrors: String { errors.text }
 
     func terminate() { process.terminate() }
 
-    func waitUntilExit() -> ProgramResult {
-        let status = process.waitUntilExit()
-        _ = output.wait { _ in false }
-        _ = errors.wait { _ in false }
-        return ProgramResult(output: output.text, errors: errors.text, status: status)
+    /// Waits for its end.
+    func ended() async -> ProgramResult {
+        await offTasks {
+            let status = self.process.waitUntilExit()
+            _ = self.output.wait { _ in false }
+            _ = self.errors.wait { _ in false }
+            return ProgramResult(output: self.output.text, errors: self.errors.text, status: status)
+        }
     }
 }
 
