@@ -96,7 +96,7 @@ extension Importer {
         .take { importer, entry in
             let text = try entry.scalar()
             if text.isEmpty || text.allSatisfy({ $0 == "0" }) { return }
-            guard text.utf8.count == 32, text.utf8.allSatisfy(\.isHexadecimalDigit) else {
+            guard text.isHexadecimalKey else {
                 throw SwitchingError(
                     "\(entry.name) is no ad tag", expected: "32 hexadecimal digits", line: entry.node.line)
             }
@@ -181,11 +181,5 @@ extension Draft {
             throw entry.wrong("a host name")
         }
         return text
-    }
-}
-
-extension UInt8 {
-    var isHexadecimalDigit: Bool {
-        (0x30...0x39).contains(self) || (0x41...0x46).contains(self) || (0x61...0x66).contains(self)
     }
 }

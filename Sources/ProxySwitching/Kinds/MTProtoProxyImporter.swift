@@ -1,15 +1,13 @@
 import MTProtoWire
 
 /// mtprotoproxy's `config.py`: its assignments are read, and nothing is run.
-struct MTProtoProxyImporter: Importer {
+struct MTProtoProxyImporter: KeyedUsersImporter {
     var draft: Draft
     var users: [(name: String, key: ProxySecret)] = []
     var properties: [(entry: ForeignEntry, line: Draft.Line)] = []
-    var modes = (classic: true, secure: true, tls: true)
+    var modes = Modes(classic: true, secure: true, tls: true)
     var domain = "www.google.com"
-    var masks = true
-    var maskHost: String?
-    var maskPort = 443
+    var mask = MaskSite()
     var port = 3_256
     var hosts: [String: String] = ["LISTEN_ADDR_IPV4": "0.0.0.0", "LISTEN_ADDR_IPV6": "::"]
     var metricsPort: Int?
@@ -43,22 +41,8 @@ struct MTProtoProxyImporter: Importer {
     static let rules: [String: Rule<Self>] = clientRules.merging(serverRules) { first, _ in first }
 
     private static let clientRules: [String: Rule<Self>] = [
-        "PORT": .take { importer, entry in
-            importer.port = try entry.port()
-            importer.draft.markTranslated(entry.name)
-        },
-        "USERS": .take { importer, entry in
-            for user in try entry.entries() {
-                let text = try user.scalar()
-                guard text.utf8.count == 32, text.utf8.allSatisfy(\.isHexadecimalDigit) else {
-                    throw SwitchingError(
-                        "\(user.name): the secret is not accepted", expected: "32 hexadecimal digits",
-                        line: user.node.line)
-                }
-                importer.users.append((user.key, try importer.draft.secret(text, user)))
-            }
-            importer.draft.markTranslated(entry.name)
-        },
+        "PORT": keep { $0.port = try $1.port() },
+        "USERS": keys,
         "MODES": .take { importer, entry in
             for mode in try entry.entries() {
                 switch mode.key {
@@ -71,31 +55,11 @@ struct MTProtoProxyImporter: Importer {
             importer.draft.markTranslated(entry.name)
         },
         // Older files say it this way.
-        "SECURE_ONLY": .take { importer, entry in
-            if try entry.truth() { importer.modes.classic = false }
-            importer.draft.markTranslated(entry.name)
-        },
-        "TLS_ONLY": .take { importer, entry in
-            if try entry.truth() { importer.modes = (false, false, true) }
-            importer.draft.markTranslated(entry.name)
-        },
-        "TLS_DOMAIN": .take { importer, entry in
-            importer.domain = try importer.draft.domain(try entry.scalar(), entry)
-            importer.draft.markTranslated(entry.name)
-        },
+        "SECURE_ONLY": keep { if try $1.truth() { $0.modes.classic = false } },
+        "TLS_ONLY": keep { if try $1.truth() { $0.modes = Modes(classic: false, secure: false, tls: true) } },
+        "TLS_DOMAIN": keep { $0.domain = try $0.draft.domain(try $1.scalar(), $1) },
         "AD_TAG": adTag("middle_proxy.ad_tag"),
-        "MASK": .take { importer, entry in
-            importer.masks = try entry.truth()
-            importer.draft.markTranslated(entry.name)
-        },
-        "MASK_HOST": .take { importer, entry in
-            importer.maskHost = try entry.scalar()
-            importer.draft.markTranslated(entry.name)
-        },
-        "MASK_PORT": .take { importer, entry in
-            importer.maskPort = try entry.port()
-            importer.draft.markTranslated(entry.name)
-        },
+        "MASK": maskIsShown, "MASK_HOST": maskHost, "MASK_PORT": maskPort,
         "USER_MAX_TCP_CONNS": property("max_connections") { entry in
             let number = try entry.integer(0...Int64.max)
             return number == 0 ? nil : .number(Int(min(number, 10_000_000)))
@@ -159,17 +123,6 @@ struct MTProtoProxyImporter: Importer {
         "TO_TG_BUFSIZE": .leave("buffers grow as they are needed, below limits.memory"),
     ]
 
-    private static func property(
-        _ key: String, _ read: @escaping @Sendable (ForeignEntry) throws -> TOMLLiteral?
-    ) -> Rule<Self> {
-        .take { importer, entry in
-            for user in try entry.entries() {
-                guard let value = try read(user) else { continue }
-                importer.properties.append((user, Draft.Line(key: key, value: value, origin: entry.name)))
-            }
-        }
-    }
-
     /// `31/12/2026` is over when that day begins.
     private static func day(_ entry: ForeignEntry) throws -> TOMLLiteral {
         let parts = try entry.scalar().split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
@@ -196,47 +149,23 @@ struct MTProtoProxyImporter: Importer {
         guard !users.isEmpty else {
             throw SwitchingError("there are no users", expected: "USERS = {\"name\": \"32 hexadecimal digits\"}")
         }
-        guard modes.classic || modes.secure || modes.tls else {
+        guard !modes.isNone else {
             throw SwitchingError("no mode is on", expected: "one of MODES")
         }
-        let accepts =
-            (modes.tls ? ["faketls"] : []) + (modes.secure || modes.classic ? ["padded"] : [])
-            + (modes.classic ? ["obfuscated2"] : [])
         // There both families have a socket; here the one on :: serves both, where a machine has IPv6.
         let host = hosts["LISTEN_ADDR_IPV4"] ?? hosts["LISTEN_ADDR_IPV6"] ?? "0.0.0.0"
         draft.set("listen.host", .text(host), from: "LISTEN_ADDR_IPV4")
         draft.set("listen.port", .number(port), from: "PORT")
-        draft.set("listen.accept", .list(accepts), from: "MODES")
+        draft.set("listen.accept", .list(modes.accepts), from: "MODES")
         if hosts.count == 2 {
             draft.note("for clients that come over IPv6 set listen.host to \"::\", which serves both families")
         }
-        finishUsers()
-        if modes.tls, masks {
+        addUsers(domain, from: "USERS")
+        if modes.tls, mask.isShown {
             draft.set("mask.host", .text(domain), from: "TLS_DOMAIN")
-            if maskHost != nil || maskPort != 443 {
-                let host = maskHost ?? domain
-                draft.set(
-                    "mask.address", .text("\(host.contains(":") ? "[\(host)]" : host):\(maskPort)"), from: "MASK_HOST")
-            }
+            if let address = mask.address(domain) { draft.set("mask.address", .text(address), from: "MASK_HOST") }
         }
         draft.set("cloudflare.enabled", .truth(false), from: "")
         if let metricsPort { draft.setAdmin(metricsHost, metricsPort, from: "METRICS_PORT") }
-    }
-
-    private mutating func finishUsers() {
-        var fields: [String: [Draft.Line]] = [:]
-        for (entry, line) in properties {
-            if users.contains(where: { $0.name == entry.key }) {
-                fields[entry.key, default: []].append(line)
-            } else {
-                draft.leave(entry.name, entry.node.text, because: "there is no such user")
-            }
-        }
-        for (name, key) in users {
-            let secrets =
-                (modes.tls ? [ProxySecret(key: key.key, kind: .fakeTLS(domain: domain))] : [])
-                + (modes.classic ? [key] : modes.secure ? [ProxySecret(key: key.key, kind: .padded)] : [])
-            draft.addUser(name, secrets, fields: fields[name] ?? [], from: "USERS")
-        }
     }
 }

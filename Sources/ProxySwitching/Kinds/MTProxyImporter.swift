@@ -158,7 +158,7 @@ struct MTProxyImporter: Importer {
 
     private mutating func takeSecret(_ entry: ForeignEntry) throws {
         let text = try entry.scalar()
-        guard text.utf8.count == 32, text.utf8.allSatisfy(\.isHexadecimalDigit) else {
+        guard text.isHexadecimalKey else {
             throw SwitchingError(
                 "\(entry.name): a secret is not accepted", expected: "32 hexadecimal digits", line: entry.node.line)
         }

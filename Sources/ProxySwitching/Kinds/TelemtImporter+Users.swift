@@ -6,23 +6,10 @@ extension TelemtImporter {
     private static let defaultDomain = "petrovich.ru"
 
     static let accessRules: [String: Rule<Self>] = [
-        "access.users": .take { importer, entry in
-            for user in try entry.entries() {
-                let text = try user.scalar()
-                guard text.utf8.count == 32, text.utf8.allSatisfy(\.isHexadecimalDigit) else {
-                    throw SwitchingError(
-                        "\(user.name): the secret is not accepted", expected: "32 hexadecimal digits",
-                        line: user.node.line)
-                }
-                importer.people.append((user.key, Person(key: try importer.draft.secret(text, user))))
-            }
-            importer.draft.markTranslated(entry.name)
-        },
+        "access.users": keys,
         "access.user_ad_tags": property("ad_tag") { entry in
             let tag = try entry.scalar()
-            guard tag.utf8.count == 32, tag.utf8.allSatisfy(\.isHexadecimalDigit) else {
-                throw entry.wrong("32 hexadecimal digits")
-            }
+            guard tag.isHexadecimalKey else { throw entry.wrong("32 hexadecimal digits") }
             return .text(tag.lowercased())
         },
         "access.user_max_tcp_conns": property("max_connections") { try count($0, 10_000_000) },
@@ -47,18 +34,6 @@ extension TelemtImporter {
         "access.replay_window_secs": time("handshake.replay_life", 1_000...604_800_000) { try $0.seconds() },
         "access.ignore_time_skew": .leave("a hello without its time could be played back; see handshake.time_window"),
     ]
-
-    /// A table with one value for each of some users.
-    private static func property(
-        _ key: String, _ read: @escaping @Sendable (ForeignEntry) throws -> TOMLLiteral?
-    ) -> Rule<Self> {
-        .take { importer, entry in
-            for user in try entry.entries() {
-                guard let value = try read(user) else { continue }
-                importer.properties.append((user, Draft.Line(key: key, value: value, origin: entry.name)))
-            }
-        }
-    }
 
     private static func everybody(_ key: String, _ most: Int64) -> Rule<Self> {
         .take { importer, entry in
@@ -108,7 +83,7 @@ extension TelemtImporter {
     // MARK: All together
 
     mutating func finish() throws {
-        guard modes.classic || modes.secure || modes.tls else {
+        guard !modes.isNone else {
             throw SwitchingError("no mode is on", expected: "general.modes.classic, secure or tls")
         }
         finishPlaces()
@@ -127,11 +102,6 @@ extension TelemtImporter {
         }
     }
 
-    private var accepts: [String] {
-        (modes.tls ? ["faketls"] : []) + (modes.secure || modes.classic ? ["padded"] : [])
-            + (modes.classic ? ["obfuscated2"] : [])
-    }
-
     private mutating func finishPlaces() {
         var places = listeners.isEmpty ? hosts.map { (host: $0.host, port: Int?.none) } : listeners
         // One socket on :: serves both families.
@@ -147,7 +117,7 @@ extension TelemtImporter {
                     "listen.host", .text(place.host),
                     from: listeners.isEmpty ? hosts.first?.name ?? "" : "server.listeners")
                 draft.set("listen.port", .number(place.port ?? port), from: "server.port")
-                draft.set("listen.accept", .list(accepts), from: "general.modes")
+                draft.set("listen.accept", .list(modes.accepts), from: "general.modes")
                 continue
             }
             let host = place.host.contains(":") ? "[\(place.host)]" : place.host
@@ -167,7 +137,7 @@ extension TelemtImporter {
     private func listener(_ address: String, _ takesHeader: Bool) -> [Draft.Line] {
         var fields = [
             Draft.Line(key: "address", value: .text(address), origin: ""),
-            Draft.Line(key: "accept", value: .list(accepts), origin: ""),
+            Draft.Line(key: "accept", value: .list(modes.accepts), origin: ""),
         ]
         if takesHeader {
             fields.append(Draft.Line(key: "proxy_protocol", value: .truth(true), origin: ""))
@@ -177,43 +147,23 @@ extension TelemtImporter {
     }
 
     private mutating func finishUsers() {
-        for (entry, line) in properties {
-            guard let index = people.firstIndex(where: { $0.name == entry.key }) else {
-                draft.leave(entry.name, entry.node.text, because: "there is no such user")
-                continue
-            }
-            people[index].person.fields.append(line)
-        }
-        let domains = [domain ?? Self.defaultDomain] + moreDomains
-        if people.isEmpty { draft.note("there are no users: martlet makes a secret on its first start, and keeps it") }
-        for (name, person) in people {
-            var fields = person.fields
-            for line in everybody where !fields.contains(where: { $0.key == line.key }) { fields.append(line) }
-            draft.addUser(name, secrets(person.key, domains[0]), fields: fields, from: "access.users")
-        }
+        if users.isEmpty { draft.note("there are no users: martlet makes a secret on its first start, and keeps it") }
+        addUsers(domain ?? Self.defaultDomain, everybody: everybody, from: "access.users")
         if !moreDomains.isEmpty {
             draft.note("links that name another of the domains go on working; strangers are shown one site")
         }
     }
 
-    /// What links of one user carry: one secret for each mode that is on.
-    private func secrets(_ key: ProxySecret, _ domain: String) -> [ProxySecret] {
-        (modes.tls ? [ProxySecret(key: key.key, kind: .fakeTLS(domain: domain))] : [])
-            + (modes.classic ? [key] : modes.secure ? [ProxySecret(key: key.key, kind: .padded)] : [])
-    }
-
     private mutating func finishMask() {
         guard modes.tls else { return }
         let site = domain ?? Self.defaultDomain
-        guard masks else {
+        guard mask.isShown else {
             draft.note("censorship.mask is off: strangers meet silence, which a web server never has")
             return
         }
         draft.set("mask.host", .text(site), from: domain == nil ? "" : "censorship.tls_domain")
-        guard maskHost != nil || maskPort != 443 else { return }
-        let host = maskHost ?? site
-        draft.set(
-            "mask.address", .text("\(host.contains(":") ? "[\(host)]" : host):\(maskPort)"),
-            from: "censorship.mask_host")
+        if let address = mask.address(site) {
+            draft.set("mask.address", .text(address), from: "censorship.mask_host")
+        }
     }
 }

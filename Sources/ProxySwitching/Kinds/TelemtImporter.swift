@@ -1,25 +1,15 @@
 import MTProtoWire
 
 /// telemt's TOML file.
-struct TelemtImporter: Importer {
-    /// What `[access]` says about one user.
-    struct Person {
-        var key: ProxySecret
-        var fields: [Draft.Line] = []
-    }
-
+struct TelemtImporter: KeyedUsersImporter {
     var draft: Draft
-    /// In the order of the file.
-    var people: [(name: String, person: Person)] = []
-    /// What tables beside `users` say: applied when all users are known.
+    var users: [(name: String, key: ProxySecret)] = []
     var properties: [(entry: ForeignEntry, line: Draft.Line)] = []
     var everybody: [Draft.Line] = []
-    var modes = (classic: false, secure: false, tls: true)
+    var modes = Modes(classic: false, secure: false, tls: true)
     var domain: String?
     var moreDomains: [String] = []
-    var masks = true
-    var maskHost: String?
-    var maskPort = 443
+    var mask = MaskSite()
     var port = 443
     var hosts: [(host: String, name: String)] = []
     var listeners: [(host: String, port: Int?)] = []
@@ -95,10 +85,7 @@ struct TelemtImporter: Importer {
             importer.draft.set("routes.tcp", .list(addresses), from: entry.name)
         },
         "default_dc": number("routes.default_dc", 1...9_999),
-        "general.use_middle_proxy": .take { importer, entry in
-            importer.usesMiddleProxies = try entry.truth()
-            importer.draft.markTranslated(entry.name)
-        },
+        "general.use_middle_proxy": keep { $0.usesMiddleProxies = try $1.truth() },
         "general.ad_tag": adTag("middle_proxy.ad_tag"),
         "general.middle_proxy_nat_ip": .take { importer, entry in
             guard let address = IPAddress(try entry.scalar()) else { throw entry.wrong("an IP address") }
@@ -120,10 +107,7 @@ struct TelemtImporter: Importer {
         "general.links.public_port": .take { importer, entry in
             importer.draft.set("link.port", .number(try entry.port()), from: entry.name)
         },
-        "network.ipv6": .take { importer, entry in
-            importer.usesIPv6 = try entry.truth()
-            importer.draft.markTranslated(entry.name)
-        },
+        "network.ipv6": keep { $0.usesIPv6 = try $1.truth() },
         "network.ipv4": .leave("both families are tried"),
         "network.prefer": .leave("both families are tried, and the one that works is remembered"),
         "network.http_ip_detect_urls": .take { importer, entry in
@@ -133,10 +117,7 @@ struct TelemtImporter: Importer {
     ]
 
     private static let serverRules: [String: Rule<Self>] = [
-        "server.port": .take { importer, entry in
-            importer.port = try entry.port()
-            importer.draft.markTranslated(entry.name)
-        },
+        "server.port": keep { $0.port = try $1.port() },
         "server.listen_addr_ipv4": .take { importer, entry in try importer.takeHost(entry) },
         "server.listen_addr_ipv6": .take { importer, entry in try importer.takeHost(entry) },
         "server.listen_tcp": .take { importer, entry in importer.listensOnTCP = try entry.truth() },
@@ -172,26 +153,11 @@ struct TelemtImporter: Importer {
     ]
 
     private static let censorshipRules: [String: Rule<Self>] = [
-        "censorship.tls_domain": .take { importer, entry in
-            importer.domain = try importer.draft.domain(try entry.scalar(), entry)
-            importer.draft.markTranslated(entry.name)
-        },
-        "censorship.tls_domains": .take { importer, entry in
+        "censorship.tls_domain": keep { $0.domain = try $0.draft.domain(try $1.scalar(), $1) },
+        "censorship.tls_domains": keep { importer, entry in
             importer.moreDomains = try entry.texts().map { try importer.draft.domain($0, entry) }
-            importer.draft.markTranslated(entry.name)
         },
-        "censorship.mask": .take { importer, entry in
-            importer.masks = try entry.truth()
-            importer.draft.markTranslated(entry.name)
-        },
-        "censorship.mask_host": .take { importer, entry in
-            importer.maskHost = try entry.scalar()
-            importer.draft.markTranslated(entry.name)
-        },
-        "censorship.mask_port": .take { importer, entry in
-            importer.maskPort = try entry.port()
-            importer.draft.markTranslated(entry.name)
-        },
+        "censorship.mask": maskIsShown, "censorship.mask_host": maskHost, "censorship.mask_port": maskPort,
         "censorship.mask_unix_sock": .leave("the site behind is reached by TCP: give it in mask.address"),
         "censorship.unknown_sni_action": .leave("a name that is not known is a stranger's, who is shown the site"),
     ]

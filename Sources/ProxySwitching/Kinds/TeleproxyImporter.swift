@@ -201,7 +201,7 @@ struct TeleproxyImporter: Importer {
     }
 
     private func key(_ text: String, _ entry: ForeignEntry) throws -> ProxySecret {
-        guard text.utf8.count == 32, text.utf8.allSatisfy(\.isHexadecimalDigit) else {
+        guard text.isHexadecimalKey else {
             throw SwitchingError(
                 "\(entry.name): the secret is not accepted", expected: "32 hexadecimal digits", line: entry.node.line)
         }
