@@ -83,6 +83,35 @@ import Testing
         }
     }
 
+    @Test func `What root's commands make belongs to the account that the directory belongs to`() async throws {
+        let directory = try openDirectory()
+        let nobody = try #require(getpwnam("nobody")?.pointee)
+        let state = directory.path("state")
+        #expect(mkdir(state, 0o700) == 0 && chown(state, nobody.pw_uid, nobody.pw_gid) == 0)
+        let link = try await Program.martlet(["link", "--state-dir", state])
+        let added = try await Program.martlet(["users", "add", "anna", "--state-dir", state])
+        #expect(link.status == 0 && added.status == 0, "\(link.errors) \(added.errors)")
+        let names = try FileManager.default.contentsOfDirectory(atPath: state)
+        #expect(Set(names).isSuperset(of: ["secret", "martlet.db", "martlet.lock"]))
+        for name in names {
+            var found = stat()
+            #expect(lstat("\(state)/\(name)", &found) == 0 && found.st_uid == nobody.pw_uid, "\(name)")
+            #expect(found.st_gid == nobody.pw_gid, "\(name)")
+        }
+    }
+
+    @Test func `A file of the state directory that is a link is not followed`() async throws {
+        let directory = try openDirectory()
+        let other = try directory.write("mine", to: "other.txt")
+        #expect(chmod(other, 0o644) == 0)
+        #expect(mkdir(directory.path("state"), 0o700) == 0)
+        #expect(symlink(other, directory.path("state/martlet.db")) == 0)
+        let added = try await Program.martlet(["users", "add", "anna", "--state-dir", directory.path("state")])
+        #expect(added.status == 73 && added.errors.contains("martlet.db"), "\(added.status) \(added.errors)")
+        var found = stat()
+        #expect(stat(other, &found) == 0 && found.st_mode & 0o777 == 0o644)
+    }
+
     @Test func `An account that is not there is told`() async throws {
         let directory = try openDirectory()
         let result = try await Program.martlet(

@@ -29,6 +29,7 @@ package struct ReplayFile: Sendable {
         let file = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw .system("\(draft) cannot be made") }
         defer { close(file) }
+        StateFiles.giveToOwner(of: files.directory, file)
         var rest = memory.encoded[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { bytes in

@@ -49,11 +49,32 @@ package struct StateFiles: Sendable, Equatable {
     }
 
     /// Makes the database's file empty, unless it is there, and closes it to other accounts before a secret is in it.
-    /// SQLite gives the files beside it the same mode.
+    /// SQLite gives the files beside it the same mode and owner.
     func closeDatabaseToOthers() throws(StoreError) {
-        let file = open(database, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let file = openFile(database)
         guard file >= 0 else { throw .system("\(database) cannot be opened") }
         defer { close(file) }
         guard fchmod(file, 0o600) == 0 else { throw .system("\(database) cannot be closed to other accounts") }
+    }
+
+    /// Opens a file, and makes it for its owner alone when it is not there. Links are not followed: root must not be led
+    /// to another file by the account that the directory belongs to.
+    ///
+    /// - Returns: -1 when that failed; see `errno`.
+    func openFile(_ path: String) -> Int32 {
+        let fresh = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard fresh < 0 else {
+            Self.giveToOwner(of: directory, fresh)
+            return fresh
+        }
+        return open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+    }
+
+    /// Gives a file that was just made to the directory's owner, as root alone can: a service that runs under an account
+    /// of its own has to be able to use what root's commands make for it.
+    package static func giveToOwner(of directory: String, _ file: Int32) {
+        var status = stat()
+        guard geteuid() == 0, stat(directory, &status) == 0, status.st_uid != 0 else { return }
+        _ = fchown(file, status.st_uid, status.st_gid)
     }
 }

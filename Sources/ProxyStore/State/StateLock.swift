@@ -18,7 +18,7 @@ final class StateLock: Sendable {
     ///   a user.
     /// - Throws: ``StoreError/Code/inUse`` with the holder's process id.
     init(_ files: StateFiles, patienceMilliseconds: Int) throws(StoreError) {
-        let file = open(files.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        let file = files.openFile(files.lock)
         guard file >= 0 else { throw .system("\(files.lock) cannot be opened") }
         do throws(StoreError) {
             try Self.take(file, files, patienceMilliseconds)

@@ -1,4 +1,5 @@
 import MTProtoWire
+import ProxyStore
 
 #if canImport(Glibc)
     import Glibc
@@ -88,6 +89,7 @@ struct SecretStore: Sendable {
             close(file)
             unlink(draft)
         }
+        StateFiles.giveToOwner(of: directory, file)
         if case .failure(let error) = FileOutput.write(Array((secret.text + "\n").utf8)[...], to: file) {
             throw unusable("\(draft) cannot be written: \(error)")
         }
