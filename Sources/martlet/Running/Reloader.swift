@@ -74,8 +74,6 @@ actor Reloader {
     }
 
     private func perform(_ cause: Cause) async -> ControlReply {
-        ServiceManager.current.notify(.reloading)
-        defer { ServiceManager.current.notify(.reloaded) }
         // Before they are read: what is written meanwhile is found later.
         let marks = FileWatch.marks(loader.files(of: configuration))
         ServiceManager.current.notify(.reloading)

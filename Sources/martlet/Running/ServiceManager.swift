@@ -75,11 +75,14 @@ final class ServiceManager: Sendable {
 
     func notify(_ news: News) {
         guard !isSilent.load(ordering: .relaxed), let path else { return }
-        Self.send(news.text, to: path)
+        // Of a beat there is soon another one; what changes must not get lost while a busy manager's queue is full.
+        Self.send(news.text, to: path, patienceMilliseconds: news == .alive ? 0 : Self.patienceMilliseconds)
     }
 
-    /// Nothing waits and nothing fails: a manager that does not listen has missed it.
-    private static func send(_ text: String, to path: String) {
+    /// How long news wait for a manager that does not read; it has them late or not at all, and nothing fails.
+    private static let patienceMilliseconds = 2_000
+
+    private static func send(_ text: String, to path: String, patienceMilliseconds: Int) {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         var name = Array(path.utf8)
@@ -98,10 +101,14 @@ final class ServiceManager: Sendable {
         guard file >= 0 else { return }
         defer { close(file) }
         _ = fcntl(file, F_SETFD, FD_CLOEXEC)
+        var patience = timeval(
+            tv_sec: patienceMilliseconds / 1_000, tv_usec: suseconds_t(patienceMilliseconds % 1_000 * 1_000))
+        setsockopt(file, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        let flags = patienceMilliseconds == 0 ? Int32(MSG_DONTWAIT) : 0
         let bytes = Array(text.utf8)
         _ = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                sendto(file, bytes, bytes.count, Int32(MSG_DONTWAIT), $0, socklen_t(length))
+                sendto(file, bytes, bytes.count, flags, $0, socklen_t(length))
             }
         }
     }

@@ -98,6 +98,8 @@ private final class NotifySocket: Sendable {
         try #require(result == 0)
         _ = fcntl(file, F_SETFD, FD_CLOEXEC)
         self.file = file
+        // Read all the time, as a manager does: few datagrams fit into the queue.
+        Thread.detachNewThread { [weak self] in while self?.heard != nil { usleep(20_000) } }
     }
 
     deinit { close(file) }
@@ -116,7 +118,7 @@ private final class NotifySocket: Sendable {
 
     /// Waits for as many datagrams that begin so.
     func expect(_ text: String, times: Int = 1) async throws {
-        try await eventually(timeout: .seconds(30), "\(text) in \(heard)") {
+        try await eventually(timeout: .seconds(60), "\(text) in \(heard)") {
             self.heard.count { $0.hasPrefix(text) } >= times
         }
     }
