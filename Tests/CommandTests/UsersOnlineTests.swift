@@ -83,7 +83,7 @@ struct UsersOnlineTests {
                 atPath: directory.path("martlet.sock"), toPath: directory.path("left"))
         }
         let socket = directory.path("martlet.sock")
-        try await eventually(timeout: .seconds(30), "the server's file to go") {
+        try await eventually(timeout: .seconds(60), "the server's file to go") {
             !FileManager.default.fileExists(atPath: socket)
         }
         try FileManager.default.moveItem(atPath: directory.path("left"), toPath: socket)

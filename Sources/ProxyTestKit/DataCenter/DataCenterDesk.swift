@@ -40,7 +40,7 @@ package final class DataCenterDesk: Sendable {
     package var violations: [String] { state.withLock { $0.violations } }
 
     /// The session with this index, as soon as its header was read.
-    package func session(_ index: Int, timeout: Duration = .seconds(15)) async throws -> DataCenterSession {
+    package func session(_ index: Int, timeout: Duration = .seconds(60)) async throws -> DataCenterSession {
         try await eventually(timeout: timeout, "session \(index) of a data center") {
             let sessions = self.sessions
             return sessions.indices.contains(index) && sessions[index].hasHeader

@@ -83,7 +83,7 @@ package final class FakeMiddleProxy: KitServer {
     package var violations: [String] { desk.violations }
 
     /// The link with this index, as soon as it is open (or has failed).
-    package func link(_ index: Int, timeout: Duration = .seconds(15)) async throws -> MiddleProxyLink {
+    package func link(_ index: Int, timeout: Duration = .seconds(60)) async throws -> MiddleProxyLink {
         try await eventually(timeout: timeout, "link \(index) of a middle proxy") {
             let links = self.links
             guard links.indices.contains(index) else { return false }
@@ -94,7 +94,7 @@ package final class FakeMiddleProxy: KitServer {
     }
 
     /// The session with this index, as soon as its first message came.
-    package func session(_ index: Int, timeout: Duration = .seconds(15)) async throws -> MiddleProxySession {
+    package func session(_ index: Int, timeout: Duration = .seconds(60)) async throws -> MiddleProxySession {
         try await eventually(timeout: timeout, "session \(index) of a middle proxy") {
             self.sessions.indices.contains(index)
         }

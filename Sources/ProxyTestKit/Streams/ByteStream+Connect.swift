@@ -20,7 +20,7 @@ package struct ConnectOptions: Sendable {
         socketPath: String? = nil,
         receiveBufferBytes: Int? = nil,
         sendBufferBytes: Int? = nil,
-        timeout: Duration = .seconds(15)
+        timeout: Duration = .seconds(60)
     ) {
         self.source = source
         self.socketPath = socketPath

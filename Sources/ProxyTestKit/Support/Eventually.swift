@@ -1,15 +1,15 @@
 /// Asks again and again until `condition` holds; throws ``KitError/timedOut(_:)`` when it never does.
 package func eventually(
-    timeout: Duration = .seconds(15),
+    timeout: Duration = .seconds(60),
     every interval: Duration = .milliseconds(5),
-    _ what: String = "a condition",
+    _ what: @autoclosure () -> String = "a condition",
     _ condition: @Sendable () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + timeout
     while true {
         if try await condition() { return }
         guard ContinuousClock.now < deadline else {
-            throw KitError.timedOut("\(what) within \(timeout)")
+            throw KitError.timedOut("\(what()) within \(timeout)")
         }
         try await Task.sleep(for: interval)
     }

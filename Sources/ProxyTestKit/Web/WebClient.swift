@@ -30,7 +30,7 @@ package struct WebClient: Sendable {
         host: String,
         fields: [HTTPField] = [],
         body: [UInt8] = [],
-        within limit: Duration = .seconds(30)
+        within limit: Duration = .seconds(60)
     ) async throws -> HTTPResponse {
         var head = "\(method) \(target) HTTP/1.1\r\nHost: \(host)\r\n"
         for field in fields { head += "\(field.name): \(field.value)\r\n" }

@@ -50,7 +50,7 @@ import Testing
             try await crowd.serve(5)
             let state = site.state
             try await offTasks { Result { try Self.take(state, fault) } }.get()
-            try await eventually(timeout: .seconds(30), "the end of the handover, \(fault)") {
+            try await eventually(timeout: .seconds(60), "the end of the handover, \(fault)") {
                 server.saidOnErrors.matches(of: /this server goes on/).count > index
             }
             try await crowd.serve(5)
@@ -105,7 +105,7 @@ import Testing
                 try await Task.sleep(for: .milliseconds(50))
             }
         }
-        try await eventually(timeout: .seconds(30), "the end of the old session") { old.stream.ending != .open }
+        try await eventually(timeout: .seconds(60), "the end of the old session") { old.stream.ending != .open }
         await old.close()
         await new.close()
         await first.expectEnd()
@@ -124,13 +124,13 @@ import Testing
         let new = try await TelegramClient.connect(port: port, secret: try site.secret)
         try await new.exchange([1])
         // The old one's report comes within 5 s.
-        try await eventually(timeout: .seconds(30), every: .milliseconds(500), "a refused third session") {
-            try await !site.isAnswered(try site.hello(), port: port)
+        try await eventually(timeout: .seconds(60), every: .milliseconds(500), "a refused third session") {
+            try await site.isUnanswered(try site.hello(), port: port)
         }
         await old.close()
         await first.expectEnd()
         try await eventually(timeout: .seconds(40), every: .milliseconds(500), "room for another one") {
-            try await site.isAnswered(try site.hello(), port: port)
+            try await site.isAnswered(try site.hello(), port: port, within: .seconds(3))
         }
         await new.close()
         second.terminate()

@@ -63,11 +63,16 @@ final class Site: Sendable {
     }
 
     /// Whether a hello gets an answer.
-    func isAnswered(_ hello: FakeTLSHello, port: Int) async throws -> Bool {
+    func isAnswered(_ hello: FakeTLSHello, port: Int, within limit: Duration = .seconds(60)) async throws -> Bool {
         let stream = try await TelegramClient.knock(
             port: port, secret: try secret, options: TelegramClientOptions(replayedHello: hello.wire))
         defer { stream.closeSocket() }
-        return await stream.isAnswered(within: .seconds(3))
+        return await stream.isAnswered(within: limit)
+    }
+
+    /// Whether a hello gets no answer for some seconds.
+    func isUnanswered(_ hello: FakeTLSHello, port: Int) async throws -> Bool {
+        try await !isAnswered(hello, port: port, within: .seconds(3))
     }
 
     /// Waits until the clock shows a later second than that of a hello made now.

@@ -36,7 +36,7 @@ import Testing
         let second = try start(site, port: socket.port, sockets: [socket.descriptor])
         #expect(await waiting.isAnswered(), "\(second.saidOnErrors)")
         waiting.closeSocket()
-        #expect(try await !site.isAnswered(hello, port: socket.port))
+        #expect(try await site.isUnanswered(hello, port: socket.port))
         let fresh = try await TelegramClient.connect(port: socket.port, secret: try site.secret)
         try await fresh.exchange([2])
 

@@ -64,7 +64,7 @@ import Testing
 
         let second = try await site.start(["--take-over"])
         let hello = try #require(client.hello)
-        #expect(try await !site.isAnswered(hello, port: port))
+        #expect(try await site.isUnanswered(hello, port: port))
         #expect(await second.says("replayedHello"))
         #expect(try await site.isAnswered(older, port: port))
         let stream = try await TelegramClient.knock(
@@ -100,7 +100,7 @@ import Testing
         let another = try site.hello()
         try await waiting[1].write(another.wire)
         #expect(await waiting[1].isAnswered())
-        #expect(try await !site.isAnswered(another, port: port))
+        #expect(try await site.isUnanswered(another, port: port))
         #expect(await second.says("replayedHello"))
         for stream in waiting { stream.closeSocket() }
         await first.expectEnd()
@@ -118,7 +118,7 @@ import Testing
         let third = try await site.start(["--take-over"])
         await second.expectEnd("nobody was connected to it")
         try await session.exchange([UInt8](repeating: 3, count: 9_000))
-        #expect(try await !site.isAnswered(try #require(session.hello), port: port))
+        #expect(try await site.isUnanswered(try #require(session.hello), port: port))
         await session.close()
         await first.expectEnd()
         third.terminate()

@@ -186,7 +186,7 @@ struct EndingTests {
             let first = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.fakeTLS.secret)
             try await first.exchange(Self.request)
             await open.desk.sessions[0].reset()
-            try await first.stream.waitUntilEnded(within: .seconds(30))
+            try await first.stream.waitUntilEnded(within: .seconds(60))
 
             let second = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.fakeTLS.secret)
             try await second.exchange(Self.request)

@@ -16,7 +16,7 @@ struct MaskPipeTests {
             let stream = try await ByteStream.connect(port: proxy.port)
             try await stream.write(opening)
             try await stream.halfClose()
-            let all = Array(buffer: try await stream.readToEnd(within: .seconds(30)))
+            let all = Array(buffer: try await stream.readToEnd(within: .seconds(60)))
             #expect(all == Self.answer)
             #expect(stream.ending == .finished)
             #expect(host.facts.first?.received == opening)
@@ -32,7 +32,7 @@ struct MaskPipeTests {
             let stream = try await ByteStream.connect(port: proxy.port)
             if count > 0 { try await stream.write(opening) }
             try await stream.halfClose()
-            #expect(Array(buffer: try await stream.readToEnd(within: .seconds(30))) == Self.answer)
+            #expect(Array(buffer: try await stream.readToEnd(within: .seconds(60))) == Self.answer)
             #expect(host.facts.first?.received == opening)
             #expect(host.facts.first?.sawFinish == true)
         }
@@ -44,14 +44,14 @@ struct MaskPipeTests {
         try await withHost(.halfCloseAfter(opening.count, Self.answer)) { proxy, host in
             let stream = try await ByteStream.connect(port: proxy.port)
             try await stream.write(opening)
-            #expect(Array(buffer: try await stream.readToEnd(within: .seconds(30))) == Self.answer)
+            #expect(Array(buffer: try await stream.readToEnd(within: .seconds(60))) == Self.answer)
             #expect(stream.ending == .finished)
 
             var generator = SeededGenerator(seed: 5)
             let more = generator.bytes(4 << 20)
-            try await stream.write(more, within: .seconds(30))
+            try await stream.write(more, within: .seconds(60))
             try await stream.halfClose()
-            try await eventually(timeout: .seconds(30), "the end at the mask host") {
+            try await eventually(timeout: .seconds(60), "the end at the mask host") {
                 host.facts.first?.isOver == true
             }
             #expect(host.facts.first.map { sha256($0.received) } == sha256(opening + more))

@@ -26,12 +26,12 @@ struct SecrecyTests {
             // No route: data center 4 is dead.
             let lost = try await TelegramClient.connect(
                 port: proxy.port, secret: SecretForm.plain.secret, options: TelegramClientOptions(dataCenter: 4))
-            try await lost.stream.waitUntilEnded(within: .seconds(30))
+            try await lost.stream.waitUntilEnded(within: .seconds(60))
             // A client that breaks the record layer after its handshake, and one that resets.
             let broken = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.fakeTLS.secret)
             try await broken.exchange([2])
             try await broken.stream.write([UInt8](repeating: 0xff, count: 100))
-            try await broken.stream.waitUntilEnded(within: .seconds(30))
+            try await broken.stream.waitUntilEnded(within: .seconds(60))
             let reset = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.padded.secret)
             try await reset.exchange([3])
             await reset.reset()
@@ -39,11 +39,11 @@ struct SecrecyTests {
             let cut = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.plain.secret)
             try await cut.exchange([4])
             await open.desk.sessions.last?.reset()
-            try await cut.stream.waitUntilEnded(within: .seconds(30))
+            try await cut.stream.waitUntilEnded(within: .seconds(60))
             open.desk.enqueue(.transportError(-444))
             let refused = try await TelegramClient.connect(port: proxy.port, secret: SecretForm.plain.secret)
             try await refused.send([5])
-            try await refused.stream.waitUntilEnded(within: .seconds(30))
+            try await refused.stream.waitUntilEnded(within: .seconds(60))
 
             // The strangers come last: the log leaves lines out when there are too many in a second.
             for stranger in Stranger.allCases {

@@ -56,7 +56,7 @@ struct SilenceTests {
                 let chatter = Task {
                     while !Task.isCancelled { try await stream.write([0x42]) }
                 }
-                try await stream.waitUntilEnded(within: .seconds(30))
+                try await stream.waitUntilEnded(within: .seconds(60))
                 chatter.cancel()
                 _ = await chatter.result
                 return stream
@@ -130,9 +130,9 @@ struct SilenceTests {
         let stream = try await TelegramClient.knock(port: port, secret: SecretForm.fakeTLS.secret)
         var types: [UInt8] = []
         for _ in 0..<3 {
-            let head = Array(buffer: try await stream.read(exactly: 5, within: .seconds(30)))
+            let head = Array(buffer: try await stream.read(exactly: 5, within: .seconds(60)))
             types.append(head[0])
-            try await stream.read(exactly: Int(head[3]) << 8 | Int(head[4]), within: .seconds(30))
+            try await stream.read(exactly: Int(head[3]) << 8 | Int(head[4]), within: .seconds(60))
         }
         #expect(types == [0x16, 0x14, 0x17], "\(sequel)")
         let bytes = try sequel.bytes()
@@ -157,7 +157,7 @@ struct SilenceTests {
         try await withRedirect { proxy, host in
             let stream = try await ByteStream.connect(port: proxy.port)
             try await stream.write(Array(request.utf8))
-            let all = try await stream.readToEnd(within: .seconds(30))
+            let all = try await stream.readToEnd(within: .seconds(60))
             #expect(String(buffer: all) == Self.redirect)
             #expect(stream.ending == .finished)
             #expect(host.facts.isEmpty)
@@ -186,7 +186,7 @@ struct SilenceTests {
             let opening = try stranger.opening()
             let stream = try await ByteStream.connect(port: proxy.port)
             try await stream.write(opening)
-            #expect(Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(30))) == opening)
+            #expect(Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(60))) == opening)
             #expect(host.facts.first?.received == opening)
             await stream.close()
         }

@@ -114,12 +114,12 @@ struct StrangerTests {
             let opening = try stranger.opening()
             let stream = try await ByteStream.connect(port: proxy.port)
             try await stream.write(opening)
-            #expect(Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(30))) == opening)
+            #expect(Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(60))) == opening)
             #expect(try await proxy.firstStranger() == stranger.reason.rawValue)
 
             var generator = SeededGenerator(seed: 3)
             let more = generator.bytes(100_000)
-            async let echo = stream.read(exactly: more.count, within: .seconds(30))
+            async let echo = stream.read(exactly: more.count, within: .seconds(60))
             try await stream.write(more)
             #expect(Array(buffer: try await echo) == more)
             try await stream.halfClose()
@@ -159,7 +159,7 @@ struct StrangerTests {
                 secret: SecretForm.fakeTLS.secret,
                 options: TelegramClientOptions(replayedHello: hello)
             )
-            let record = Array(buffer: try await stream.read(exactly: 5, within: .seconds(30)))
+            let record = Array(buffer: try await stream.read(exactly: 5, within: .seconds(60)))
             #expect(record.starts(with: [0x16, 3, 3]))
             #expect(host.facts.first?.received == hello)
             #expect(host.facts.first?.serverName == SecretForm.domain)

@@ -101,11 +101,11 @@ extension RunningProxy {
         let stream = try await ByteStream.connect(port: port)
         try await stream.write(
             ByteBuffer(bytes: (address.map(forwarded) ?? []) + opening), segments: segments, pause: .milliseconds(5))
-        #expect(Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(30))) == opening)
+        #expect(Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(60))) == opening)
         var generator = SeededGenerator(seed: 9)
         let more = generator.bytes(20_000)
         try await stream.write(more)
-        #expect(Array(buffer: try await stream.read(exactly: more.count, within: .seconds(30))) == more)
+        #expect(Array(buffer: try await stream.read(exactly: more.count, within: .seconds(60))) == more)
         #expect(host.facts.last?.received == opening + more)
         await stream.close()
     }

@@ -16,7 +16,7 @@ extension LimitSuites {
                 var strangers = try await proxy.stalled(2, saying: opening)
                 for stranger in strangers {
                     #expect(
-                        Array(buffer: try await stranger.read(exactly: opening.count, within: .seconds(30))) == opening)
+                        Array(buffer: try await stranger.read(exactly: opening.count, within: .seconds(60))) == opening)
                 }
                 #expect(proxy.refusals == [:])
 
@@ -54,7 +54,7 @@ extension LimitSuites {
                 await client.close()
                 let elsewhere = try await proxy.stalled(from: "192.0.2.1", saying: opening)[0]
                 #expect(
-                    Array(buffer: try await elsewhere.read(exactly: opening.count, within: .seconds(30))) == opening)
+                    Array(buffer: try await elsewhere.read(exactly: opening.count, within: .seconds(60))) == opening)
                 for stream in strangers + [elsewhere] { await stream.close() }
             }
         }
@@ -86,11 +86,11 @@ extension LimitSuites {
                 // The system gives a connection to one port the number that another one has that goes elsewhere.
                 let opening = try Stranger.garbage.opening()
                 let held = try await proxy.stalled(600, saying: opening)
-                for stream in held { try await stream.read(exactly: opening.count, within: .seconds(30)) }
+                for stream in held { try await stream.read(exactly: opening.count, within: .seconds(60)) }
                 for _ in 0..<150 {
                     let stream = try await proxy.stalled(saying: opening)[0]
                     #expect(
-                        Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(30))) == opening)
+                        Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(60))) == opening)
                     await stream.close()
                 }
                 for stream in held { stream.closeSocket() }

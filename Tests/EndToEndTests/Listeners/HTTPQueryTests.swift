@@ -248,7 +248,7 @@ extension ListenerSuites {
                     for text in requests + (isOffered ? [] : ["POST /api HTTP/1.1\r\n\r\n"]) {
                         let stream = try await ByteStream.connect(port: proxy.port)
                         try await stream.write(ByteBuffer(string: text))
-                        let echo = try await stream.read(exactly: text.utf8.count, within: .seconds(30))
+                        let echo = try await stream.read(exactly: text.utf8.count, within: .seconds(60))
                         #expect(String(buffer: echo) == text)
                         await stream.close()
                     }

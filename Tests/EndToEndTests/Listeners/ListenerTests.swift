@@ -170,7 +170,7 @@ extension ListenerSuites {
             _ host: RecordingHost, _ stream: ByteStream, _ opening: [UInt8]
         ) async throws {
             try await stream.write(opening)
-            #expect(Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(30))) == opening)
+            #expect(Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(60))) == opening)
             #expect(host.facts.last?.received == opening)
             await stream.close()
         }

@@ -151,7 +151,7 @@ extension ListenerSuites {
         ) async throws {
             let stream = try await ByteStream.connect(port: port)
             try await stream.write(ByteBuffer(bytes: opening), segments: segments)
-            #expect(Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(30))) == opening)
+            #expect(Array(buffer: try await stream.read(exactly: opening.count, within: .seconds(60))) == opening)
             #expect(host.facts.last?.received == opening)
             await stream.close()
         }

@@ -31,7 +31,7 @@ struct MiddleProxyEndingTests {
             client.setReading(paused: true)
             try await client.send([1])
             let session = try await middle.session(1)
-            try await eventually(timeout: .seconds(30), "the close") { session.facts.sentClose }
+            try await eventually(timeout: .seconds(60), "the close") { session.facts.sentClose }
             // The proxy has learned of it by then.
             try await neighbour.exchange([2])
             client.setReading(paused: false)

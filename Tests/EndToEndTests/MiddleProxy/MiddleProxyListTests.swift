@@ -236,10 +236,10 @@ struct MiddleProxyListFetchTests {
                 #expect(second.sessions.count == 1 && first.sessions.count == 2)
                 try await waiting.exchange([2])
                 // Answered now, it moves to the new links.
-                try await eventually(timeout: .seconds(30), "the move") { session.facts.isOver }
+                try await eventually(timeout: .seconds(60), "the move") { session.facts.isOver }
                 try await waiting.exchange([3])
                 await waiting.close()
-                try await eventually(timeout: .seconds(30), "the old links' end") {
+                try await eventually(timeout: .seconds(60), "the old links' end") {
                     first.openLinks.count == 1 && second.openLinks.isEmpty
                 }
                 try await proxy.settledMessenger().close()

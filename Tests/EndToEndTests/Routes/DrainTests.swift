@@ -114,7 +114,7 @@ import Testing
                 try await proxy.session()
                 let stopping = Task { await proxy.stop() }
                 try await proxy.line("stopping")
-                try await half.waitUntilEnded(within: .seconds(30))
+                try await half.waitUntilEnded(within: .seconds(60))
                 try await client.exchange([1, 2, 3])
                 await half.close()
                 await client.close()

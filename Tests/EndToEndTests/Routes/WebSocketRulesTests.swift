@@ -155,7 +155,7 @@ import Testing
             let client = try await proxy.telegramClient()
             try await client.exchange([1, 2, 3])
             edge.connections[0].drop(reset: resets)
-            try await client.stream.waitUntilEnded(within: .seconds(30))
+            try await client.stream.waitUntilEnded(within: .seconds(60))
             let end = try await proxy.endOfSession()
             #expect(["upstream-reset", "upstream-closed", "upstream-failed"].contains(end["reason"]))
             await client.close()

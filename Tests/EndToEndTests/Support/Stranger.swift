@@ -71,7 +71,7 @@ extension ProxyConfiguration {
 extension RecordingHost {
     /// The bytes of the connection with this index, as soon as there are `count`.
     func bytes(_ index: Int = 0, count: Int) async throws -> [UInt8] {
-        try await eventually(timeout: .seconds(30), "\(count) bytes at the mask host") {
+        try await eventually(timeout: .seconds(60), "\(count) bytes at the mask host") {
             self.facts.indices.contains(index) && self.facts[index].received.count >= count
         }
         return facts[index].received

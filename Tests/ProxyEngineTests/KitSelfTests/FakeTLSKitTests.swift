@@ -49,7 +49,7 @@ struct FakeTLSKitTests {
             let mask = try await kit.keep(MaskHost.start())
             let options = TelegramClientOptions(hello: ClientHelloOptions(shape: shape), segments: .every(400))
             let stream = try await TelegramClient.knock(port: mask.port, secret: secret, options: options)
-            let head = try await stream.read(exactly: 6, within: .seconds(10))
+            let head = try await stream.read(exactly: 6, within: .seconds(60))
             #expect(Array(buffer: head)[0...2] == [0x16, 3, 3])
             #expect(Array(buffer: head)[5] == 2)
             #expect(mask.facts.first?.failure == nil)

@@ -92,20 +92,20 @@ struct HostKitTests {
             let one = try await ByteStream.connect(port: late.port)
             try await one.write([1, 2])
             try await one.halfClose()
-            #expect(try await one.readToEnd(within: .seconds(10)) == ByteBuffer(bytes: [7, 8]))
+            #expect(try await one.readToEnd(within: .seconds(60)) == ByteBuffer(bytes: [7, 8]))
             try await eventually { late.facts.first?.received == [1, 2] && late.facts.first?.isOver == true }
 
             let half = try await kit.keep(RecordingHost.start(.halfCloseAfter(2, [9])))
             let two = try await ByteStream.connect(port: half.port)
             try await two.write([1, 2])
-            #expect(try await two.readToEnd(within: .seconds(10)) == ByteBuffer(bytes: [9]))
+            #expect(try await two.readToEnd(within: .seconds(60)) == ByteBuffer(bytes: [9]))
             try await two.write([3])
             try await eventually { half.facts.first?.received == [1, 2, 3] }
 
             let rude = try await kit.keep(RecordingHost.start(.resetAfter(1)))
             let three = try await ByteStream.connect(port: rude.port)
             try await three.write([1])
-            await #expect(throws: (any Error).self) { try await three.read(within: .seconds(10)) }
+            await #expect(throws: (any Error).self) { try await three.read(within: .seconds(60)) }
             #expect(three.ending == .reset)
 
             let echo = try await kit.keep(RecordingHost.start(.echo))
@@ -113,7 +113,7 @@ struct HostKitTests {
             #expect(four.localAddress?.ipAddress == "127.0.0.2")
             try await four.write(ByteBuffer(bytes: [1, 2, 3, 4, 5]), segments: .singleBytes)
             try await four.halfClose()
-            #expect(try await four.readToEnd(within: .seconds(10)) == ByteBuffer(bytes: [1, 2, 3, 4, 5]))
+            #expect(try await four.readToEnd(within: .seconds(60)) == ByteBuffer(bytes: [1, 2, 3, 4, 5]))
         }
     }
 

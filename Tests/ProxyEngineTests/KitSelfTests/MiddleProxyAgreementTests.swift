@@ -41,7 +41,7 @@ struct MiddleProxyAgreementTests {
         while true {
             switch try handshake.receive(&bytes, unixTime: Self.now) {
             case .needMore:
-                bytes = try #require(try await stream.read(within: .seconds(15)))
+                bytes = try #require(try await stream.read(within: .seconds(60)))
             case .send(let answer):
                 try await stream.write(answer)
                 bytes = ByteBuffer()

@@ -51,7 +51,7 @@ struct MiddleProxyConfigKitTests {
             let request = Array("GET /getProxyConfig HTTP/1.1\r\n\r\n".utf8)
             let stream = try await ByteStream.connect(port: server.port)
             try await stream.write(request)
-            #expect(try await stream.read(exactly: 1 << 20, within: .seconds(15)).readableBytes == 1 << 20)
+            #expect(try await stream.read(exactly: 1 << 20, within: .seconds(60)).readableBytes == 1 << 20)
             server.setBehaviour(.hang)
             let waiting = try await ByteStream.connect(port: server.port)
             try await waiting.write(request)

@@ -187,7 +187,7 @@ struct MiddleProxyVectorTests {
                     try await eventually { [sent] in link.facts.framesReceived == sent }
                     try await link.send([Array(plain[8..<length - 4])])
                 }
-                let answer = try await stream.read(exactly: wire.count, within: .seconds(15))
+                let answer = try await stream.read(exactly: wire.count, within: .seconds(60))
                 #expect(hex(Array(buffer: answer)) == hex(wire), "\(step.step)")
             }
             let link = try await proxy.link(0)

@@ -113,7 +113,7 @@ final class MiniWebSocket {
 
     private func take(_ count: Int) async throws -> [UInt8]? {
         while input.readableBytes < count {
-            guard var bytes = try await stream.read(within: .seconds(10)) else { return nil }
+            guard var bytes = try await stream.read(within: .seconds(60)) else { return nil }
             input.writeBuffer(&bytes)
         }
         return input.readBytes(length: count)
