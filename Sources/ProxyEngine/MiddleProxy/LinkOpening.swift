@@ -17,10 +17,6 @@ final class LinkOpening: ChannelInboundHandler, RemovableChannelHandler, Deadlin
     typealias InboundIn = ByteBuffer
     typealias Completion = (Result<MiddleProxyLink, RouteFailure>) -> Void
 
-    /// From the first packet to the last of the handshake. Telegram's own proxy allows 3 s for TCP and 3 s for the
-    /// rest.
-    static let timeoutMilliseconds: Int64 = 5_000
-
     private let group: LinkGroup
     private let id: LinkPlan.LinkID
     private let secret: MiddleProxySecret
@@ -40,7 +36,7 @@ final class LinkOpening: ChannelInboundHandler, RemovableChannelHandler, Deadlin
 
     func start(_ completion: @escaping Completion) {
         self.completion = completion
-        loop.wheel.arm(deadline, for: self, after: Self.timeoutMilliseconds)
+        loop.wheel.arm(deadline, for: self, after: loop.settings.configuration.middleProxy.openingMilliseconds)
         let bootstrap = UpstreamBootstrap.make(loop) { channel in
             try channel.pipeline.syncOperations.addHandler(self)
         }

@@ -50,6 +50,9 @@ package struct MiddleProxyConfiguration: Sendable, Equatable {
     ]
     /// Makes links with Diffie-Hellman (schema 3) in the group of this prime, big endian; nil: plain AES (schema 1).
     package var diffieHellmanPrime: [UInt8]?
+    /// What a link's opening may take, from the first packet to the last of the handshake. Telegram's own proxy allows
+    /// 3 s for TCP and 3 s for the rest.
+    package var openingMilliseconds: Int64 = 5_000
     /// Links to one target from one event loop at most.
     package var linksPerTarget = 8
     /// What may wait in memory for one client that does not read, bytes; beyond it the client is let go.

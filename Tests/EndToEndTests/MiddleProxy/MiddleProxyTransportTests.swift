@@ -126,9 +126,14 @@ struct MiddleProxyTransportTests {
     func diffieHellman() async throws {
         var behaviour = MiddleProxyBehaviour()
         behaviour.opening.prime = LinkExchange.testPrime
-        try await withMiddleProxy(behaviour, adapt: { $0.middleProxy.diffieHellmanPrime = LinkExchange.testPrime }) {
-            proxy, middle in
-            // Without optimization the numbers take seconds, and a link's opening may take five.
+        try await withMiddleProxy(
+            behaviour,
+            adapt: {
+                $0.middleProxy.diffieHellmanPrime = LinkExchange.testPrime
+                // Without optimization the numbers take seconds.
+                $0.middleProxy.openingMilliseconds = 120_000
+            }
+        ) { proxy, middle in
             try await eventually(timeout: .seconds(120), "a link") {
                 let first = try await proxy.messenger()
                 let isServed = await first.echoes([1])
