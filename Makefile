@@ -7,6 +7,10 @@ RELEASE_FLAGS = --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 ARGS ?=
 ROUNDS ?= 3
 TEST_FILTER ?=
+RUN_TESTS = $(SWIFT) test --skip-build --experimental-maximum-parallelization-width 8
+# One after the other: what only computes would take the processors from what waits for an answer in time.
+SOCKET_TESTS = ^(EndToEndTests|ProxyEngineTests)\.
+PROGRAM_TESTS = ^CommandTests\.
 # A crashing test shall end, not wait for a debugger.
 export SWIFT_BACKTRACE = enable=yes,interactive=no,color=no
 
@@ -28,7 +32,13 @@ run: build ## Build and start the local bridge on 127.0.0.1:1443
 test: ## Everything: installs what the tests need, then runs them all
 	@scripts/install-tools.sh test
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --experimental-maximum-parallelization-width 8 $(if $(TEST_FILTER),--filter $(TEST_FILTER))
+ifneq ($(TEST_FILTER),)
+	$(RUN_TESTS) --filter '$(TEST_FILTER)'
+else
+	$(RUN_TESTS) --skip '$(SOCKET_TESTS)' --skip '$(PROGRAM_TESTS)'
+	$(RUN_TESTS) --filter '$(SOCKET_TESTS)'
+	$(RUN_TESTS) --filter '$(PROGRAM_TESTS)'
+endif
 
 e2e: ## Only the end-to-end tests, over real sockets
 	@$(MAKE) test TEST_FILTER=EndToEndTests

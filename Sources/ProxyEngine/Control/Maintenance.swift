@@ -30,7 +30,9 @@ struct Maintenance: Sendable {
         await withTaskGroup(of: Void.self) { tasks in
             tasks.addTask { await tickUntilCancelled() }
             if let loop = loops.first {
-                tasks.addTask { await watchNetwork(loop) }
+                if state.settings.configuration.connect.watchesNetwork {
+                    tasks.addTask { await watchNetwork(loop) }
+                }
                 tasks.addTask { await MemoryGuard(state: state, loops: loops).runUntilCancelled() }
                 tasks.addTask { await keepListsFresh(loop) }
                 await loop.on { $0.pool.warmUp(warmDataCenters) }

@@ -135,6 +135,8 @@ extension ProxyConfiguration {
         package var firstByteTimeoutMilliseconds: Int64 = 5_000
         /// Certificates (PEM) trusted instead of the system's; nil: the system's.
         package var caFile: String?
+        /// Whether addresses of this machine that come or go make all routes be tried afresh.
+        package var watchesNetwork = true
 
         package init() {}
     }

@@ -1,4 +1,4 @@
-import NIOCore
+package import NIOCore
 
 /// An HTTP response as it came.
 package struct HTTPResponse: Sendable, Equatable {
@@ -17,6 +17,8 @@ package struct WebClient: Sendable {
     /// The connection.
     package let stream: ByteStream
     private var reader: HTTPReader
+    /// What has come behind the last response.
+    package var unread: ByteBuffer { reader.buffer }
 
     package init(_ stream: ByteStream) {
         self.stream = stream

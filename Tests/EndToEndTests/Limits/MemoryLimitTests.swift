@@ -51,7 +51,8 @@ struct MemoryLimitTests {
     func within() async throws {
         let budget = (Self.stuck + Self.active) * Self.base + Self.stuck * Self.mostQueued
         try await Self.withCrowd(budget: budget) { proxy, stuck, active in
-            let least = (Self.stuck + Self.active) * Self.base + Self.stuck * LoopContext.writeHighWater
+            // A socket may take some of what is queued after its upstream was stopped, down to half of it.
+            let least = (Self.stuck + Self.active) * Self.base + Self.stuck * LoopContext.writeHighWater / 2
             try await eventually(timeout: .seconds(60), "queues that are full") {
                 for client in active { try await client.exchange([1]) }
                 return proxy.metrics.value(Self.held) >= least

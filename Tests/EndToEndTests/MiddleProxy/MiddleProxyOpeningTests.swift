@@ -63,8 +63,10 @@ struct MiddleProxyOpeningFaultTests {
 
     @Test("The log says what is wrong, and the client is served directly", arguments: Trouble.all)
     func trouble(_ trouble: Trouble) async throws {
-        try await withMiddleProxyAndDataCenter(MiddleProxyBehaviour(opening: trouble.opening)) {
-            proxy, middle, dataCenter in
+        try await withMiddleProxyAndDataCenter(
+            MiddleProxyBehaviour(opening: trouble.opening),
+            adapt: { $0.middleProxy.openingMilliseconds = 5_000 }
+        ) { proxy, middle, dataCenter in
             let client = try await proxy.messenger()
             try await client.exchange([1, 2, 3])
             await client.close()

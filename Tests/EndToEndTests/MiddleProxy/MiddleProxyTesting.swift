@@ -62,6 +62,7 @@ extension ProxyConfiguration {
         connect.headStartMilliseconds = 20_000
         connect.budgetMilliseconds = 60_000
         connect.firstByteTimeoutMilliseconds = 300_000
+        middleProxy.openingMilliseconds = 60_000
         middleProxy.use = .always
         middleProxy.addressServices = []
     }

@@ -39,8 +39,10 @@ extension RunningProxy {
 
     /// Waits for a line with this message and gives the metadata of the first one.
     @discardableResult
-    func line(_ message: String, within limit: Duration = .seconds(30)) async throws -> [String: String] {
-        try await eventually(timeout: limit, "the line '\(message)'") { !self.log.lines(message).isEmpty }
+    func line(_ message: String, within limit: Duration = .seconds(60)) async throws -> [String: String] {
+        try await eventually(timeout: limit, "the line '\(message)' behind \(log.tail)") {
+            !self.log.lines(message).isEmpty
+        }
         return log.lines(message)[0]
     }
 }

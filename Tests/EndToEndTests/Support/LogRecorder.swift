@@ -24,6 +24,11 @@ final class LogRecorder: Sendable {
         entries.map { "\($0.level) \($0.message) \($0.metadata)" }.joined(separator: "\n")
     }
 
+    /// The last lines, for a test that fails.
+    var tail: String {
+        entries.suffix(20).map { "\($0.level) \($0.message) \($0.metadata)" }.joined(separator: "\n")
+    }
+
     private struct Handler: LogHandler {
         let recorder: LogRecorder
         var metadata: Logger.Metadata = [:]

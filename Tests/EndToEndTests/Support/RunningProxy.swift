@@ -28,6 +28,8 @@ final class RunningProxy: Sendable {
         configuration.routes.listURL = nil
         configuration.pool.size = 0
         configuration.relay.drainMilliseconds = 0
+        // Tests of just that change addresses of the machine, which every proxy on it would notice.
+        configuration.connect.watchesNetwork = false
         adapt(&configuration)
         return try await RunningProxy(configuration)
     }

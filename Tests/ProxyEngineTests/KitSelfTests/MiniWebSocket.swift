@@ -48,6 +48,8 @@ final class MiniWebSocket {
         outbound = AESCTR(header.fromSender)
         outbound.seek(to: 64)
         inbound = AESCTR(header.toSender)
+        // A frame may come along with the response.
+        input = client.unread
     }
 
     func sendHeader() async throws {

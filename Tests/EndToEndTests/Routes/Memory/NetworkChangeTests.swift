@@ -4,7 +4,8 @@ import Testing
 
 extension RememberingProxy {
     /// An address of this machine comes or goes. Changing one takes Linux and the right to do so.
-    @Suite(.enabled(if: LoopbackAddress.canChange, "needs Linux and CAP_NET_ADMIN, to add an address to lo"))
+    @Suite(
+        .serialized, .enabled(if: LoopbackAddress.canChange, "needs Linux and CAP_NET_ADMIN, to add an address to lo"))
     struct NetworkChangeTests {
         private static let message = "network changed: warm connections dropped, all routes are tried afresh"
 
@@ -12,6 +13,7 @@ extension RememberingProxy {
             try await withKit { kit in
                 let edge = kit.keep(try await WebSocketEdge.start())
                 try await RunningProxy.routed {
+                    $0.connect.watchesNetwork = true
                     $0.pool.size = 2
                     $0.routes.webSocketAddresses = [2: [.loopback(edge.port)]]
                 } _: { proxy in
@@ -39,6 +41,7 @@ extension RememberingProxy {
                 let names = webSocketNames(2)
                 edge.setBehaviour(.status(403), forHost: names[0])
                 try await RunningProxy.routed {
+                    $0.connect.watchesNetwork = true
                     $0.routes.webSocketAddresses = [2: [.loopback(edge.port)]]
                     $0.routes.tcpAddresses = [2: [.loopback(center.port)]]
                 } _: { proxy in
