@@ -31,7 +31,8 @@ final class HTTPGateway: ChannelInboundHandler, DeadlineOwner, @unchecked Sendab
         var isWaiting: Bool { if case .waiting = self { true } else { false } }
     }
 
-    /// From a request's head to the last byte of its body, for a megabyte over a bad line.
+    /// From a request's head to the last byte of its body, for a megabyte over a bad line. An answer that the client does
+    /// not take has as long.
     private static let requestMilliseconds: Int64 = 60_000
     /// How long a connection is kept for a further request, as web servers do.
     private static let idleMilliseconds: Int64 = 75_000
@@ -194,7 +195,7 @@ final class HTTPGateway: ChannelInboundHandler, DeadlineOwner, @unchecked Sendab
         } else if case .responding = state {
             // Answers must not pile up for somebody who asks and does not read.
             client?.hold(.query)
-            arm(Self.answerMilliseconds)
+            arm(Self.requestMilliseconds)
         }
     }
 
@@ -244,7 +245,12 @@ final class HTTPGateway: ChannelInboundHandler, DeadlineOwner, @unchecked Sendab
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         guard error is HTTPParserError else { return client?.failed(error) ?? () }
-        refuse(400)
+        switch state {
+        case .idle, .reading, .waiting: refuse(400)
+        // A request has one response: the connection ends when the client has taken it.
+        case .responding: keepsAlive = false
+        case .ended: break
+        }
     }
 
     func deadlineReached(_ deadline: Deadline) {

@@ -98,6 +98,24 @@ extension ListenerSuites {
             }
         }
 
+        @Test("Behind a refusal nothing more is answered, whatever comes")
+        func brokenTail() async throws {
+            let refused = "POST /nothing HTTP/1.1\r\nHost: p\r\nContent-Length: 3\r\n\r\nabc"
+            let broken = "OPTIONS /api HTTP/1.1\r\nHost: p\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"
+            try await withProxy(to: .tcp, adapt: Self.accept) { proxy, _ in
+                for tail in ["\u{1}\u{2}\r\n\r\n", broken] {
+                    var client = try await Self.client(proxy)
+                    let first = try await client.request("POST", "/api", host: "p", body: Self.message("hello"))
+                    #expect(first.status == 200)
+                    try await client.stream.write(ByteBuffer(string: refused + tail))
+                    #expect(try await client.readResponse().status == 404)
+                    let rest = (try? await client.stream.readToEnd()) ?? ByteBuffer()
+                    #expect(!String(buffer: rest).contains("HTTP/"))
+                    await client.stream.close()
+                }
+            }
+        }
+
         @Test("Requests that come at once are answered one after the other")
         func pipelined() async throws {
             try await withProxy(to: .tcp, adapt: Self.accept) { proxy, _ in
